@@ -1,0 +1,109 @@
+// A model that was loaded, and the texts that it is reading.
+//
+//   foretell::Model model = foretell::Model::load("models/smollm2-135m-instruct");
+//   foretell::Sequence sequence(model);
+//   std::span<const float> logits = model.next_logits(sequence, ids);   // [vocabulary_size]
+//
+// The logits of a prompt are the same bit by bit whatever the number of threads, the instruction set, the pieces in which the
+// prompt was given and the other sequences of the same step.
+//
+// Threads: a Model and its Sequences are used by one thread at a time; inside, a step runs on all of the model's threads.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "foretell/error.h"
+#include "foretell/tokenizer.h"
+
+namespace foretell {
+
+// How activations are computed. Weights are used as they are stored in each.
+enum class Precision {
+  Fast,   // 8-bit activations and KV cache where the weights are quantized, else float32
+  High,   // activations in two 8-bit terms (16 bits), float32 KV cache
+  Exact,  // float32 throughout
+};
+
+struct LoadOptions {
+  Precision precision = Precision::Fast;
+  int quantize_bits = 0;                 // 8 or 4: float weights are quantized so while loading; 0: used as they are
+  int threads = 0;                       // 0: the physical cores that the process may use
+  std::string isa = {};                  // "portable", "avx2" or "avx512"; empty: the best that this machine has
+  std::function<void(double)> progress;  // called now and then with the part of the loading that is done, 0 to 1
+};
+
+class Sequence;
+
+// New tokens of one sequence, to be read in the next step.
+struct Span {
+  enum class Logits { None, Last, All };
+  Sequence* sequence = nullptr;
+  std::span<const TokenId> tokens;
+  Logits logits = Logits::Last;
+};
+
+class Model {
+ public:
+  // A folder, or a .safetensors, .gguf or .json file. Throws Error where anything is missing, broken or contradictory.
+  static Model load(const std::filesystem::path& path, const LoadOptions& options = {});
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
+  ~Model();
+
+  const std::string& architecture() const;  // config.json's model_type
+  int64_t vocabulary_size() const;          // the rows of the unembedding, and the length of all logits
+  int64_t hidden_size() const;
+  int64_t layers() const;
+  int64_t context_length() const;   // the most tokens that the model was made for
+  bool context_is_hard() const;     // learned positions: there is nothing beyond context_length
+  int64_t weights_bytes() const;    // the packed weights in memory
+  int64_t decode_bytes() const;     // the weights that one token reads, in bytes (of the embedding a row)
+  int64_t kv_bytes_per_token() const;
+  int threads() const;
+  std::string_view isa() const;     // the instruction set in use
+
+  // Reads the new tokens of every span and calls `on_logits` for each token that wants them, in order: the span's index, the
+  // token's index in the span, the logits [vocabulary_size] (valid during the call). A span may be of any length; it is
+  // computed in blocks. `stop`, where given, is asked between blocks and ends the step early where it says true; the
+  // sequences then hold what was read so far. Throws Error where an id is outside of the vocabulary or a sequence is full.
+  using LogitsCallback = std::function<void(size_t span, size_t token, std::span<const float> logits)>;
+  void step(std::span<const Span> spans, const LogitsCallback& on_logits, const std::function<bool()>& stop = {});
+
+  // The logits after the last of `tokens`, [vocabulary_size]; valid until the next step. At least one token.
+  std::span<const float> next_logits(Sequence& sequence, std::span<const TokenId> tokens);
+
+  class Implementation;
+  Implementation& implementation() const { return *implementation_; }
+
+ private:
+  explicit Model(std::unique_ptr<Implementation> implementation);
+  std::unique_ptr<Implementation> implementation_;
+};
+
+// The text that a model has read so far: its keys and values. The model must outlive it.
+class Sequence {
+ public:
+  // `capacity`: the most tokens it will hold; 0: the model's context length. Memory is taken as the sequence grows.
+  explicit Sequence(const Model& model, int64_t capacity = 0);
+  Sequence(Sequence&&) noexcept;
+  Sequence& operator=(Sequence&&) noexcept;
+  ~Sequence();
+
+  int64_t length() const;              // tokens read
+  int64_t capacity() const;
+  void truncate(int64_t length);       // forgets all tokens from `length` on
+
+  class Implementation;
+  Implementation& implementation() const { return *implementation_; }
+
+ private:
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace foretell

@@ -1,0 +1,88 @@
+// Text to token ids and back, as a published tokenizer.json says.
+//
+// A Tokenizer is immutable after loading: any number of threads may use one at the same time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace foretell {
+
+using TokenId = int32_t;
+
+// A token and the bytes of the input, [start, end), that it stands for. Tokens that were added (BOS...) have start == end.
+struct TokenSpan {
+  TokenId id = 0;
+  size_t start = 0;
+  size_t end = 0;
+};
+
+struct EncodeOptions {
+  bool add_special = true;    // add the post-processor's tokens (BOS, EOS...)
+  bool parse_special = true;  // recognize special tokens that are written in the text
+};
+
+class Tokenizer {
+ public:
+  // From a folder that holds tokenizer.json, or from such a file. Throws Error, also where the file names a component or an
+  // option that this library does not know.
+  static Tokenizer load(const std::filesystem::path& path);
+  // From the text of a tokenizer.json; `source` names it in errors.
+  static Tokenizer from_json(std::string_view text, const std::filesystem::path& source);
+
+  Tokenizer(Tokenizer&&) noexcept;
+  Tokenizer& operator=(Tokenizer&&) noexcept;
+  ~Tokenizer();
+
+  // Time is linear in the text. Any bytes may be given; those that are not UTF-8 are read as U+FFFD.
+  std::vector<TokenId> encode(std::string_view text, EncodeOptions options = {}) const;
+  std::vector<TokenSpan> encode_with_offsets(std::string_view text, EncodeOptions options = {}) const;
+
+  // Bytes that do not form UTF-8 come out as U+FFFD. Ids outside the vocabulary stand for nothing.
+  std::string decode(std::span<const TokenId> ids, bool skip_special = false) const;
+
+  // The bytes that a token stands for in the middle of a text, " the"; may be a part of a UTF-8 character.
+  std::string token_bytes(TokenId id) const;
+  // The entry as the vocabulary spells it, "Ġthe"; empty for an unknown id.
+  std::string_view token_name(TokenId id) const;
+  // The id of an entry as the vocabulary spells it, added tokens included.
+  std::optional<TokenId> find(std::string_view name) const;
+
+  bool is_special(TokenId id) const;
+  // The number of ids: the largest one and those below, added tokens included.
+  int64_t vocabulary_size() const;
+  // One line for a person: "byte-level BPE, 49,152 tokens, 48,900 merges, 17 special".
+  std::string summary() const;
+
+ private:
+  friend class StreamDecoder;
+  class Implementation;
+  explicit Tokenizer(std::unique_ptr<Implementation> implementation);
+  std::unique_ptr<Implementation> implementation_;
+};
+
+// Decodes ids as they come and gives whole characters only. The pieces put together are decode() of all the ids.
+class StreamDecoder {
+ public:
+  // The tokenizer must outlive the decoder.
+  explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = false);
+  // The text that this id completes; empty while a character is still open.
+  std::string push(TokenId id);
+  // What is left, with U+FFFD for a character that never came to its end.
+  std::string finish();
+
+ private:
+  const Tokenizer* tokenizer_;
+  bool skip_special_;
+  std::vector<TokenId> pending_;
+  std::string given_;  // what of the pending ids' text was returned already
+};
+
+}  // namespace foretell

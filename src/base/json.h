@@ -1,0 +1,16 @@
+// JSON documents, with errors that name file and place.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+namespace foretell {
+
+using Json = nlohmann::json;
+
+// Throws Error with the byte offset where the text is not JSON. `source` is the file that the text comes from.
+Json parse_json(std::string_view text, const std::filesystem::path& source);
+Json read_json_file(const std::filesystem::path& path);
+
+}  // namespace foretell

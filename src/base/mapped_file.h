@@ -1,0 +1,36 @@
+// A file mapped read-only into memory. Move-only; the mapping ends with the object.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+
+namespace foretell {
+
+class MappedFile {
+ public:
+  MappedFile() = default;
+  // Throws Error where the file cannot be opened, is no regular file or cannot be mapped. An empty file maps to no bytes.
+  explicit MappedFile(std::filesystem::path path);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+
+ private:
+  std::filesystem::path path_;
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+// Lets go of the resident pages that lie wholly inside `bytes` of some mapping; they are read again if touched again.
+void release_pages(std::span<const std::byte> bytes);
+
+// The whole content of a (small) file, for example a config. Throws Error.
+std::string read_text_file(const std::filesystem::path& path);
+
+}  // namespace foretell

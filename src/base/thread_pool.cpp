@@ -1,0 +1,104 @@
+#include "base/thread_pool.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <set>
+#include <string>
+
+namespace foretell {
+namespace {
+
+// Spinning pays while every thread has a core of its own; with more threads than cores it only takes time from the others.
+constexpr int spins_before_sleep = 20000;
+
+inline void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+}  // namespace
+
+ThreadPool::ThreadPool(int threads)
+    : threads_(std::max(threads, 1)), spins_(threads <= available_cores() ? spins_before_sleep : 0) {
+  for (int t = 1; t < threads_; t++) workers_.emplace_back([this, t] { work(t); });
+}
+
+ThreadPool::~ThreadPool() {
+  job_ = nullptr;
+  job_number_.fetch_add(1, std::memory_order_release);
+  job_number_.notify_all();
+  for (auto& worker : workers_) worker.join();
+}
+
+void ThreadPool::run(const std::function<void(int)>& job) {
+  if (threads_ == 1) return job(0);
+  failure_ = nullptr;
+  job_ = &job;
+  job_number_.fetch_add(1, std::memory_order_release);
+  job_number_.notify_all();
+  call(0);
+  barrier();
+  if (failure_) std::rethrow_exception(failure_);
+}
+
+void ThreadPool::barrier() {
+  if (threads_ == 1) return;
+  const uint32_t phase = phase_.load(std::memory_order_relaxed);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
+    arrived_.store(0, std::memory_order_relaxed);
+    phase_.store(phase + 1, std::memory_order_release);
+    phase_.notify_all();
+  } else {
+    wait_for_change(phase_, phase);
+  }
+}
+
+void ThreadPool::work(int thread) {
+  for (uint32_t seen = 0;; seen++) {
+    wait_for_change(job_number_, seen);
+    if (job_ == nullptr) return;
+    call(thread);
+    barrier();
+  }
+}
+
+void ThreadPool::call(int thread) {
+  try {
+    (*job_)(thread);
+  } catch (...) {
+    const std::lock_guard lock(failure_mutex_);
+    if (!failure_) failure_ = std::current_exception();
+  }
+}
+
+void ThreadPool::wait_for_change(std::atomic<uint32_t>& value, uint32_t old) const {
+  for (int i = 0; i < spins_; i++) {
+    if (value.load(std::memory_order_acquire) != old) return;
+    relax();
+  }
+  while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
+}
+
+int available_cores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return std::max(1u, std::thread::hardware_concurrency());
+  std::set<std::string> cores;  // one entry for the siblings of a core
+  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+    if (!CPU_ISSET(cpu, &allowed)) continue;
+    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+    std::string siblings;
+    cores.insert(std::getline(file, siblings) ? siblings : std::to_string(cpu));
+  }
+  int count = static_cast<int>(cores.size());
+  std::ifstream quota_file("/sys/fs/cgroup/cpu.max");  // "QUOTA PERIOD" in microseconds, or "max PERIOD"
+  double quota = 0, period = 0;
+  if (quota_file >> quota >> period && period > 0) count = std::min(count, static_cast<int>(std::ceil(quota / period)));
+  return std::max(count, 1);
+}
+
+}  // namespace foretell

@@ -1,0 +1,28 @@
+// How the numbers of a stored tensor are laid out.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace foretell {
+
+enum class DType : uint8_t {
+  // safetensors (its README lists the names)
+  Bool, U8, I8, U16, I16, U32, I32, U64, I64, F16, BF16, F32, F64, F8E4M3, F8E5M2,
+  // GGUF blocks of 32 values (ggml's block_q8_0 and its kin)
+  Q4_0, Q4_1, Q5_0, Q5_1, Q8_0,
+};
+
+struct DTypeInfo {
+  DType dtype;
+  std::string_view name;  // "F16", as safetensors or GGUF spells it
+  int block_elements;     // 1, or the values of a block
+  int block_bytes;        // the bytes of one element or block
+};
+
+const DTypeInfo& info(DType dtype);
+std::optional<DType> dtype_from_name(std::string_view name);
+inline bool is_float(DType d) { return d == DType::F16 || d == DType::BF16 || d == DType::F32 || d == DType::F64; }
+
+}  // namespace foretell

@@ -1,0 +1,3 @@
+#include "foretell/error.h"
+
+int main() { return 0; }
