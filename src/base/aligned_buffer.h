@@ -8,16 +8,18 @@
 
 namespace foretell {
 
-// Owns anonymous pages, which the system provides as they are first touched. Move-only. Throws Error where the address space
-// cannot be had.
+// Owns anonymous pages, which the system provides as they are first touched. Move-only. Throws Error where the address
+// space cannot be had.
 class AlignedBytes {
  public:
   AlignedBytes() = default;
   explicit AlignedBytes(size_t bytes);
   ~AlignedBytes();
   AlignedBytes(AlignedBytes&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)),
-        mapping_(std::exchange(other.mapping_, nullptr)), mapped_(std::exchange(other.mapped_, 0)) {}
+      : data_(std::exchange(other.data_, nullptr)),
+        size_(std::exchange(other.size_, 0)),
+        mapping_(std::exchange(other.mapping_, nullptr)),
+        mapped_(std::exchange(other.mapped_, 0)) {}
   AlignedBytes& operator=(AlignedBytes&& other) noexcept;
 
   std::byte* data() const { return data_; }

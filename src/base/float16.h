@@ -27,7 +27,8 @@ inline uint16_t f16_from_float(float value) {
     const uint32_t rounded = magnitude + 0xfffu + (magnitude >> 13 & 1u);
     return static_cast<uint16_t>(sign | (rounded - 0x38000000u) >> 13);
   }
-  // Adding 0.5 puts the unit in the last place at 2^-24, the spacing of the subnormals, and rounds as the processor does.
+  // Adding 0.5 puts the unit in the last place at 2^-24, the spacing of the subnormals, and rounds as the processor
+  // does.
   const float aligned = std::bit_cast<float>(magnitude) + 0.5f;
   return static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(aligned) - 0x3f000000u));
 }

@@ -9,7 +9,10 @@ Json parse_json(std::string_view text, const std::filesystem::path& source) {
   try {
     return Json::parse(text);
   } catch (const nlohmann::json::parse_error& e) {
-    throw Error({.what = "not valid JSON", .file = source.string(), .where = "byte " + std::to_string(e.byte), .found = e.what()});
+    throw Error({.what = "not valid JSON",
+                 .file = source.string(),
+                 .where = "byte " + std::to_string(e.byte),
+                 .found = e.what()});
   }
 }
 

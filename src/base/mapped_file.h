@@ -10,7 +10,8 @@ namespace foretell {
 class MappedFile {
  public:
   MappedFile() = default;
-  // Throws Error where the file cannot be opened, is no regular file or cannot be mapped. An empty file maps to no bytes.
+  // Throws Error where the file cannot be opened, is no regular file or cannot be mapped. An empty file maps to no
+  // bytes.
   explicit MappedFile(std::filesystem::path path);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;

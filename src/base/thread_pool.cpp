@@ -11,7 +11,8 @@
 namespace foretell {
 namespace {
 
-// Spinning pays while every thread has a core of its own; with more threads than cores it only takes time from the others.
+// Spinning pays while every thread has a core of its own; with more threads than cores it only takes time from the
+// others.
 constexpr int spins_before_sleep = 20000;
 
 inline void relax() {

@@ -1,5 +1,5 @@
-// Threads that run one job together, as the forward pass does: all of them call the same function with their number, and
-// meet at barriers. A wait spins for some microseconds and then sleeps, so idle threads cost nothing.
+// Threads that run one job together, as the forward pass does: all of them call the same function with their number,
+// and meet at barriers. A wait spins for some microseconds and then sleeps, so idle threads cost nothing.
 #pragma once
 
 #include <atomic>
@@ -31,8 +31,8 @@ class ThreadPool {
 
   int size() const { return threads_; }
 
-  // Calls job(0) here and job(1)... on the others; returns when all have returned. One caller at a time. The first exception of
-  // any thread is thrown again here; a job that calls barrier() must not throw.
+  // Calls job(0) here and job(1)... on the others; returns when all have returned. One caller at a time. The first
+  // exception of any thread is thrown again here; a job that calls barrier() must not throw.
   void run(const std::function<void(int)>& job);
 
   // Inside run: returns when every thread has called it.
@@ -54,8 +54,8 @@ class ThreadPool {
   alignas(64) std::atomic<int> arrived_{0};
 };
 
-// The physical cores that this process may use (its affinity mask; siblings of one core count once), and at most what the
-// container's CPU quota allows. At least 1.
+// The physical cores that this process may use (its affinity mask; siblings of one core count once), and at most what
+// the container's CPU quota allows. At least 1.
 int available_cores();
 
 }  // namespace foretell
