@@ -17,7 +17,8 @@ namespace foretell {
 
 using TokenId = int32_t;
 
-// A token and the bytes of the input, [start, end), that it stands for. Tokens that were added (BOS...) have start == end.
+// A token and the bytes of the input, [start, end), that it stands for. Tokens that were added (BOS...) have start ==
+// end.
 struct TokenSpan {
   TokenId id = 0;
   size_t start = 0;
@@ -31,8 +32,8 @@ struct EncodeOptions {
 
 class Tokenizer {
  public:
-  // From a folder that holds tokenizer.json, or from such a file. Throws Error, also where the file names a component or an
-  // option that this library does not know.
+  // From a folder that holds tokenizer.json, or from such a file. Throws Error, also where the file names a component
+  // or an option that this library does not know.
   static Tokenizer load(const std::filesystem::path& path);
   // From the text of a tokenizer.json; `source` names it in errors.
   static Tokenizer from_json(std::string_view text, const std::filesystem::path& source);

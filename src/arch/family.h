@@ -1,4 +1,5 @@
-// A model family: how its config.json becomes a ModelSpec, and what it calls its tensors. One small file each in this folder.
+// A model family: how its config.json becomes a ModelSpec, and what it calls its tensors. One small file each in this
+// folder.
 #pragma once
 
 #include <span>

@@ -7,21 +7,25 @@
 namespace foretell {
 
 enum class Role : uint8_t {
-  Embedding,     // [vocabulary, hidden]
-  Positions,     // [positions, hidden], learned
-  AttentionNorm, // before attention (attn_in)
+  Embedding,      // [vocabulary, hidden]
+  Positions,      // [positions, hidden], learned
+  AttentionNorm,  // before attention (attn_in)
   AttentionOutNorm,
-  Query, Key, Value,
+  Query,
+  Key,
+  Value,
   QueryKeyValue,  // the three in one, as Fusion says
-  QueryNorm, KeyNorm,
+  QueryNorm,
+  KeyNorm,
   Output,
-  MlpNorm,       // before the MLP (mlp_in)
+  MlpNorm,  // before the MLP (mlp_in)
   MlpOutNorm,
-  Gate, Up,
-  GateUp,        // the two in one
+  Gate,
+  Up,
+  GateUp,  // the two in one
   Down,
   FinalNorm,
-  Unembedding,   // [vocabulary, hidden]
+  Unembedding,  // [vocabulary, hidden]
 };
 
 enum class Part : uint8_t { Weight, Bias };

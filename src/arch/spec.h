@@ -20,9 +20,17 @@ struct NormSpec {
 };
 
 // Rotary scalings, by the names of config.json's rope_type.
-struct LinearScaling { double factor = 1; };
-struct DynamicScaling { double factor = 1; int64_t original_context = 0; };
-struct Llama3Scaling { double factor = 8, low_freq_factor = 1, high_freq_factor = 4; int64_t original_context = 8192; };
+struct LinearScaling {
+  double factor = 1;
+};
+struct DynamicScaling {
+  double factor = 1;
+  int64_t original_context = 0;
+};
+struct Llama3Scaling {
+  double factor = 8, low_freq_factor = 1, high_freq_factor = 4;
+  int64_t original_context = 8192;
+};
 struct YarnScaling {
   double factor = 1, beta_fast = 32, beta_slow = 1, attention_factor = 1;
   int64_t original_context = 0;
@@ -36,16 +44,16 @@ struct Rotary {
   Pairing pairing = Pairing::Half;
   int64_t dims = 0;  // the first `dims` of each head turn, even
   double theta = 10000;
-  RotaryScaling scaling;
+  RotaryScaling scaling = {};
 };
 
 struct Attention {
   int64_t heads = 0, kv_heads = 0;
-  int64_t head_dim = 0;        // of queries and keys
+  int64_t head_dim = 0;  // of queries and keys
   int64_t value_head_dim = 0;
-  float scale = 0;             // of the scores, 1/sqrt(head_dim) in most families
-  int64_t window = 0;          // a token sees itself and the window - 1 tokens before it; 0: all
-  float logit_cap = 0;         // scores go through cap * tanh(score / cap); 0: none
+  float scale = 0;      // of the scores, 1/sqrt(head_dim) in most families
+  int64_t window = 0;   // a token sees itself and the window - 1 tokens before it; 0: all
+  float logit_cap = 0;  // scores go through cap * tanh(score / cap); 0: none
   std::optional<Rotary> rotary;
   enum class QkNorm : uint8_t { None, PerHead, Whole };
   QkNorm qk_norm = QkNorm::None;
@@ -56,13 +64,13 @@ struct Attention {
 struct Dense {
   int64_t intermediate = 0;
   Activation activation = Activation::Silu;
-  bool gated = true;       // activation(gate) * up; else activation(up)
-  bool up_bias = false;    // of gate and up
+  bool gated = true;     // activation(gate) * up; else activation(up)
+  bool up_bias = false;  // of gate and up
   bool down_bias = false;
 };
 
 struct LayerSpec {
-  std::optional<NormSpec> attn_in, attn_out, mlp_in, mlp_out;  // each where the family has it
+  std::optional<NormSpec> attn_in = {}, attn_out = {}, mlp_in = {}, mlp_out = {};  // each where the family has it
   enum class Residual : uint8_t { Sequential, Parallel };      // parallel: attention and MLP read the same input
   Residual residual = Residual::Sequential;
   float residual_scale = 1;
@@ -79,14 +87,14 @@ struct ModelSpec {
   std::string architecture;  // config.json's model_type
   int64_t vocabulary = 0;
   int64_t hidden = 0;
-  int64_t context = 0;       // the most tokens that the model was made for
+  int64_t context = 0;  // the most tokens that the model was made for
   float embedding_scale = 1;
   std::optional<LearnedPositions> positions;
   std::optional<NormSpec> embedding_norm;
   std::vector<LayerSpec> layers;
   std::optional<NormSpec> final_norm;
   float logit_scale = 1;
-  float logit_cap = 0;       // logits go through cap * tanh(logit / cap); 0: none
+  float logit_cap = 0;  // logits go through cap * tanh(logit / cap); 0: none
   bool tied_embeddings = false;
   bool unembedding_bias = false;
 };

@@ -1,5 +1,5 @@
-// A model as it lies on disk: its config and its named tensors, whatever the format. Everything behind this header (safetensors,
-// JSON weights, GGUF) ends up as one Checkpoint.
+// A model as it lies on disk: its config and its named tensors, whatever the format. Everything behind this header
+// (safetensors, JSON weights, GGUF) ends up as one Checkpoint.
 #pragma once
 
 #include <cstddef>
@@ -20,24 +20,25 @@ namespace foretell {
 // A stored tensor; never owns its bytes (Checkpoint::storage does).
 struct TensorView {
   DType dtype = DType::F32;
-  std::vector<int64_t> shape;         // as published: a matrix is [outputs, inputs]; row-major, the last one is contiguous
-  std::span<const std::byte> bytes;   // exactly what dtype and shape ask for; not always aligned to the dtype
-  std::filesystem::path file;         // where it lies, for errors
-  int64_t interleaved_heads = 0;      // GGUF's order of rotary rows: within each of this many heads, row 2i is the
-                                      // published row i and row 2i+1 is row i + head_dim/2. 0: as published
-  float offset = 0;                   // a number that the format has added to every element (GGUF's Gemma norms: 1)
+  std::vector<int64_t> shape;  // as published: a matrix is [outputs, inputs]; row-major, the last one is contiguous
+  std::span<const std::byte> bytes;  // exactly what dtype and shape ask for; not always aligned to the dtype
+  std::filesystem::path file;        // where it lies, for errors
+  int64_t interleaved_heads = 0;     // GGUF's order of rotary rows: within each of this many heads, row 2i is the
+                                     // published row i and row 2i+1 is row i + head_dim/2. 0: as published
+  float offset = 0;                  // a number that the format has added to every element (GGUF's Gemma norms: 1)
 
   int64_t elements() const;
 };
 
 struct Checkpoint {
-  std::filesystem::path path;    // the folder or file it was opened from
-  std::string format;            // "safetensors", "json", "gguf"
-  Json config;                   // config.json's object; GGUF's metadata in the same spelling
-  Json generation_config;        // generation_config.json's object, or null
+  std::filesystem::path path;                              // the folder or file it was opened from
+  std::string format;                                      // "safetensors", "json", "gguf"
+  Json config;                                             // config.json's object; GGUF's metadata in the same spelling
+  Json generation_config;                                  // generation_config.json's object, or null
   std::map<std::string, TensorView, std::less<>> tensors;  // by the names of the published folder
   std::vector<std::shared_ptr<const void>> storage;        // keeps the views' bytes alive
-  // Only where no file has them (GGUF): the texts of tokenizer.json, tokenizer_config.json and the chat template; else empty.
+  // Only where no file has them (GGUF): the texts of tokenizer.json, tokenizer_config.json and the chat template; else
+  // empty.
   std::string tokenizer_json, tokenizer_config_json, chat_template;
 
   const TensorView* find(std::string_view name) const;
@@ -49,9 +50,9 @@ struct OpenOptions {
   bool tensors = true;  // false: config.json alone will do, and weights are not opened even where there are some
 };
 
-// A folder (config.json with model.safetensors, model.safetensors.index.json and shards, or model.json), a .safetensors or
-// .json file (with the config.json beside it). GGUF files are opened by open_model (arch/open_model.h), which also knows names.
-// Reads headers only; the tensors' bytes stay in the mapping.
+// A folder (config.json with model.safetensors, model.safetensors.index.json and shards, or model.json), a .safetensors
+// or .json file (with the config.json beside it). GGUF files are opened by open_model (arch/open_model.h), which also
+// knows names. Reads headers only; the tensors' bytes stay in the mapping.
 Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions& options = {});
 
 }  // namespace foretell

@@ -9,9 +9,27 @@ namespace foretell {
 
 enum class DType : uint8_t {
   // safetensors (its README lists the names)
-  Bool, U8, I8, U16, I16, U32, I32, U64, I64, F16, BF16, F32, F64, F8E4M3, F8E5M2,
+  Bool,
+  U8,
+  I8,
+  U16,
+  I16,
+  U32,
+  I32,
+  U64,
+  I64,
+  F16,
+  BF16,
+  F32,
+  F64,
+  F8E4M3,
+  F8E5M2,
   // GGUF blocks of 32 values (ggml's block_q8_0 and its kin)
-  Q4_0, Q4_1, Q5_0, Q5_1, Q8_0,
+  Q4_0,
+  Q4_1,
+  Q5_0,
+  Q5_1,
+  Q8_0,
 };
 
 struct DTypeInfo {

@@ -1,7 +1,9 @@
 // A weight matrix as it is stored, [rows, cols] = [outputs, inputs], read row by row, whatever the layout:
 //   floats    F16, BF16, F32, F64
-//   affine    MLX's groups: X.weight (uint32, 32/bits values each, lowest bits first; for 3, 5 and 6 bits the values run on
-//             across the words as one string of bits), X.scales, X.biases; w = q * scale + bias for each group of inputs
+//   affine    MLX's groups: X.weight (uint32, 32/bits values each, lowest bits first; for 3, 5 and 6 bits the values
+//   run on
+//             across the words as one string of bits), X.scales, X.biases; w = q * scale + bias for each group of
+//             inputs
 //   blocks    GGUF's Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, which are affine groups of 32 too
 #pragma once
 
@@ -18,8 +20,8 @@ class StoredMatrix {
   enum class Layout { Float, Affine, Blocks };
 
   StoredMatrix() = default;
-  // Finds NAME (which ends in ".weight"), with its .scales and .biases where config.json's "quantization" says or they are
-  // there, and checks shapes, bits and group size. Throws Error where anything is missing or does not fit.
+  // Finds NAME (which ends in ".weight"), with its .scales and .biases where config.json's "quantization" says or they
+  // are there, and checks shapes, bits and group size. Throws Error where anything is missing or does not fit.
   static StoredMatrix find(const Checkpoint& checkpoint, const std::string& name);
   // One tensor alone, floats or blocks; 1-D counts as one row.
   static StoredMatrix of(const TensorView& tensor, std::string name);
@@ -38,14 +40,16 @@ class StoredMatrix {
   // The dtype of the scales and biases: F16, BF16 or F32.
   DType scale_dtype() const { return scale_dtype_; }
 
-  // The matrix's elements [begin, end) of a row as floats, to out[end - begin]. For groups: q * scale + bias, fused. Begin and
-  // end are multiples of the group or block size, or the end of the row.
+  // The matrix's elements [begin, end) of a row as floats, to out[end - begin]. For groups: q * scale + bias, fused.
+  // Begin and end are multiples of the group or block size, or the end of the row.
   void read(int64_t row, int64_t begin, int64_t end, float* out) const;
   void read_row(int64_t row, float* out) const { read(row, 0, cols_, out); }
-  // Only for Affine and Blocks: the codes of a row, [cols], and its groups' scales and biases, [cols / group_size], without loss.
+  // Only for Affine and Blocks: the codes of a row, [cols], and its groups' scales and biases, [cols / group_size],
+  // without loss.
   void read_groups(int64_t row, uint8_t* codes, float* scales, float* biases) const;
 
-  // The stored bytes of a row (of its codes for Affine), for fast paths that know the layout; the rotary order is undone.
+  // The stored bytes of a row (of its codes for Affine), for fast paths that know the layout; the rotary order is
+  // undone.
   const std::byte* row_bytes(int64_t row) const;
   const std::byte* row_scales(int64_t row) const;  // Affine only
   const std::byte* row_biases(int64_t row) const;  // Affine only

@@ -22,13 +22,14 @@ struct TensorToWrite {
 };
 
 struct WriteOptions {
-  int64_t max_shard_bytes = int64_t{5} << 30;           // a larger tensor gets a shard of its own
+  int64_t max_shard_bytes = int64_t{5} << 30;                 // a larger tensor gets a shard of its own
   std::function<void(int64_t done, int64_t total)> progress;  // bytes
 };
 
-// Writes model.safetensors, or model-00001-of-0000N.safetensors and model.safetensors.index.json. Files are written under a
-// temporary name and renamed when whole. Throws Error; what was there before stays.
-void write_safetensors(const std::filesystem::path& folder, const std::vector<TensorToWrite>& tensors, const WriteOptions& options);
+// Writes model.safetensors, or model-00001-of-0000N.safetensors and model.safetensors.index.json. Files are written
+// under a temporary name and renamed when whole. Throws Error; what was there before stays.
+void write_safetensors(const std::filesystem::path& folder, const std::vector<TensorToWrite>& tensors,
+                       const WriteOptions& options);
 
 // The same for a text: beside, then renamed.
 void write_text_file(const std::filesystem::path& path, const std::string& text);

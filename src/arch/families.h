@@ -1,0 +1,10 @@
+// The families that are known, one file each.
+#pragma once
+
+#include "arch/family.h"
+
+namespace foretell {
+
+extern const Family gpt2_family, llama_family, mistral_family, qwen2_family, qwen3_family, gemma_family;
+
+}  // namespace foretell

@@ -1,0 +1,81 @@
+// Llama (Touvron et al., arXiv:2302.13971) and what shares its shape. Defaults: transformers' LlamaConfig.
+#include "arch/llama.h"
+
+#include <cmath>
+
+#include "arch/common.h"
+#include "arch/families.h"
+
+namespace foretell {
+
+ModelSpec llama_spec(const ConfigReader& config, const LlamaDefaults& defaults) {
+  ModelSpec spec;
+  spec.architecture = config.text("model_type");
+  spec.vocabulary = config.integer_or("vocab_size", defaults.vocabulary);
+  spec.hidden = config.integer_or("hidden_size", defaults.hidden);
+  spec.context = config.integer_or("max_position_embeddings", defaults.context);
+  spec.tied_embeddings = config.flag_or("tie_word_embeddings", defaults.tied);
+
+  const NormSpec norm{.epsilon = static_cast<float>(config.number_or("rms_norm_eps", 1e-6))};
+  Attention attention;
+  attention.heads = config.integer_or("num_attention_heads", defaults.heads);
+  // A null stands for as many as there are heads; an absent key for the class's own number.
+  attention.kv_heads = config.integer_or(
+      "num_key_value_heads",
+      config.mentions("num_key_value_heads") || defaults.kv_heads == 0 ? attention.heads : defaults.kv_heads);
+  if (attention.heads % attention.kv_heads != 0)
+    throw config.error("num_key_value_heads", "the heads cannot be shared out evenly",
+                       "a divisor of num_attention_heads = " + std::to_string(attention.heads),
+                       std::to_string(attention.kv_heads));
+  attention.head_dim =
+      config.integer_or("head_dim", defaults.head_dim != 0 ? defaults.head_dim : spec.hidden / attention.heads);
+  attention.value_head_dim = attention.head_dim;
+  attention.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(attention.head_dim)));
+  attention.rotary = read_rotary(config, attention.head_dim, spec.context);
+  attention.query_bias = attention.key_bias = attention.value_bias = attention.output_bias =
+      config.flag_or("attention_bias", false);
+
+  Dense mlp;
+  mlp.intermediate = config.integer_or("intermediate_size", defaults.intermediate);
+  mlp.activation = read_activation(config, "hidden_act", "silu");
+  mlp.up_bias = mlp.down_bias = config.flag_or("mlp_bias", false);
+
+  const LayerSpec layer{.attn_in = norm, .mlp_in = norm, .mixer = attention, .mlp = mlp};
+  spec.layers.assign(static_cast<size_t>(config.integer_or("num_hidden_layers", defaults.layers)), layer);
+  spec.final_norm = norm;
+  return spec;
+}
+
+void for_each_attention(ModelSpec& spec, const std::function<void(Attention&, int64_t layer)>& change) {
+  for (size_t i = 0; i < spec.layers.size(); i++) {
+    if (auto* attention = std::get_if<Attention>(&spec.layers[i].mixer)) change(*attention, static_cast<int64_t>(i));
+  }
+}
+
+const std::vector<RoleName>& llama_names() {
+  static const std::vector<RoleName> names = {
+      {Role::Embedding, "model.embed_tokens"},
+      {Role::AttentionNorm, "model.layers.{}.input_layernorm"},
+      {Role::Query, "model.layers.{}.self_attn.q_proj"},
+      {Role::Key, "model.layers.{}.self_attn.k_proj"},
+      {Role::Value, "model.layers.{}.self_attn.v_proj"},
+      {Role::QueryNorm, "model.layers.{}.self_attn.q_norm"},
+      {Role::KeyNorm, "model.layers.{}.self_attn.k_norm"},
+      {Role::Output, "model.layers.{}.self_attn.o_proj"},
+      {Role::MlpNorm, "model.layers.{}.post_attention_layernorm"},
+      {Role::Gate, "model.layers.{}.mlp.gate_proj"},
+      {Role::Up, "model.layers.{}.mlp.up_proj"},
+      {Role::Down, "model.layers.{}.mlp.down_proj"},
+      {Role::FinalNorm, "model.norm"},
+      {Role::Unembedding, "lm_head"},
+  };
+  return names;
+}
+
+const Family llama_family{.model_type = "llama",
+                          .gguf_architecture = "llama",
+                          .base_prefix = "model.",
+                          .names = llama_names(),
+                          .describe = [](const ConfigReader& config) { return llama_spec(config, {}); }};
+
+}  // namespace foretell
