@@ -1,0 +1,141 @@
+// AVX-512 with VNNI (F, BW, VL, DQ, VNNI).
+#include "kernels/vector_avx512.h"
+
+#include "kernels/table.h"
+
+namespace {
+constexpr int most_tile_rows = 8, unit_sums = 16;
+constexpr int matrix_rows = 6, matrix_vectors = 4;
+}  // namespace
+
+#include "kernels/float_products.h"
+
+#define FORETELL_KEEP(r) asm volatile("" : "+v"(r))  // stops GCC 12 from moving the value, and then spilling it
+
+namespace {
+
+template <Format F, Scale S, int R>
+inline void panel_int8(const unsigned char* panel, int64_t groups, const unsigned char* tile, float* out) {
+  constexpr int bits = code_bits(F);
+  const __m512i nibble = _mm512_set1_epi8(15);
+  __m512 acc[R];
+  FORETELL_UNROLL for (int r = 0; r < R; r++) acc[r] = _mm512_setzero_ps();
+  for (int64_t g = 0; g < groups; g++, panel += panel_group_bytes(F, S), tile += int8_group_bytes(R)) {
+    const auto quad = [&](int j, int r) {
+      int32_t x;
+      __builtin_memcpy(&x, tile + 4 * (j * R + r), 4);
+      return _mm512_set1_epi32(x);
+    };
+    const auto real = [&](int j, int r) {
+      float x;
+      __builtin_memcpy(&x, tile + 4 * (j * R + r), 4);
+      return _mm512_set1_ps(x);
+    };
+    __m512i dots[R];
+    FORETELL_UNROLL for (int r = 0; r < R; r++) dots[r] = _mm512_setzero_si512();
+    FORETELL_UNROLL for (int line = 0; line < bits; line++) {
+      const __m512i w = _mm512_loadu_si512(panel + 64 * line);
+      if constexpr (bits == 4) {
+        const __m512i even = _mm512_and_si512(w, nibble), odd = _mm512_and_si512(_mm512_srli_epi16(w, 4), nibble);
+        FORETELL_UNROLL for (int r = 0; r < R; r++) dots[r] = _mm512_dpbusd_epi32(dots[r], even, quad(2 * line, r));
+        FORETELL_UNROLL for (int r = 0; r < R; r++) dots[r] = _mm512_dpbusd_epi32(dots[r], odd, quad(2 * line + 1, r));
+      } else {
+        FORETELL_UNROLL for (int r = 0; r < R; r++) dots[r] = _mm512_dpbusd_epi32(dots[r], w, quad(line, r));
+      }
+    }
+    const __m512 scale = load_scales<S>(panel + 64 * bits).v;
+    const __m512 bias = load_scales<S>(panel + 64 * bits + panel_rows * scale_bytes(S)).v;
+    FORETELL_UNROLL for (int r = 0; r < R; r++) {
+      acc[r] = _mm512_fmadd_ps(_mm512_mul_ps(scale, real(8, r)), _mm512_cvtepi32_ps(dots[r]), acc[r]);
+      acc[r] = _mm512_fmadd_ps(bias, real(9, r), acc[r]);
+    }
+  }
+  FORETELL_UNROLL for (int r = 0; r < R; r++) _mm512_storeu_ps(out + unit_rows * r, acc[r]);
+}
+
+template <Format F, Scale S, int R>
+inline void unit_int8(const void* unit, int64_t cols, const void* tile, float* out) {
+  const auto* panel = static_cast<const unsigned char*>(unit);
+  const auto* x = static_cast<const unsigned char*>(tile);
+  const int64_t groups = cols / group_size;
+  panel_int8<F, S, R>(panel, groups, x, out);
+  panel_int8<F, S, R>(panel + groups * panel_group_bytes(F, S), groups, x, out + panel_rows);
+}
+
+template <Format F, Scale S>
+void int8_product(const void* unit, int64_t cols, const void* tile, int rows, float* out) {
+  switch (rows) {
+    case 1:
+      return unit_int8<F, S, 1>(unit, cols, tile, out);
+    case 2:
+      return unit_int8<F, S, 2>(unit, cols, tile, out);
+    case 3:
+      return unit_int8<F, S, 3>(unit, cols, tile, out);
+    case 4:
+      return unit_int8<F, S, 4>(unit, cols, tile, out);
+    case 5:
+      return unit_int8<F, S, 5>(unit, cols, tile, out);
+    case 6:
+      return unit_int8<F, S, 6>(unit, cols, tile, out);
+    case 7:
+      return unit_int8<F, S, 7>(unit, cols, tile, out);
+    case 8:
+      return unit_int8<F, S, 8>(unit, cols, tile, out);
+  }
+}
+
+template <int R, int N>
+inline void integer_block(const int16_t* a, int64_t a_stride, const int8_t* b, int64_t b_stride, int64_t pairs,
+                          int32_t* out, int64_t out_stride) {
+  __m512i acc[R][N];
+  FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int n = 0; n < N; n++) acc[r][n] =
+      _mm512_setzero_si512();
+  for (int64_t p = 0; p < pairs; p++, b += b_stride) {
+    __m512i v[N];
+    FORETELL_UNROLL for (int n = 0; n < N; n++) v[n] =
+        _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + 32 * n)));
+    FORETELL_UNROLL for (int r = 0; r < R; r++) {
+      int32_t pair;
+      __builtin_memcpy(&pair, a + r * a_stride + 2 * p, 4);
+      const __m512i x = _mm512_set1_epi32(pair);
+      FORETELL_UNROLL for (int n = 0; n < N; n++) {
+        acc[r][n] = _mm512_dpwssd_epi32(acc[r][n], v[n], x);
+        FORETELL_KEEP(acc[r][n]);
+      }
+    }
+  }
+  FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int n = 0; n < N; n++)
+      _mm512_storeu_si512(out + r * out_stride + 16 * n, acc[r][n]);
+}
+
+template <int N>
+inline void integer_columns(const int16_t* a, int64_t a_stride, int rows, const int8_t* b, int64_t b_stride,
+                            int64_t pairs, int32_t* out, int64_t out_stride) {
+  int r = 0;
+  for (; r + 6 <= rows; r += 6)
+    integer_block<6, N>(a + r * a_stride, a_stride, b, b_stride, pairs, out + r * out_stride, out_stride);
+  for (; r + 3 <= rows; r += 3)
+    integer_block<3, N>(a + r * a_stride, a_stride, b, b_stride, pairs, out + r * out_stride, out_stride);
+  for (; r < rows; r++)
+    integer_block<1, N>(a + r * a_stride, a_stride, b, b_stride, pairs, out + r * out_stride, out_stride);
+}
+
+void integer_product(const int16_t* a, int64_t a_stride, int rows, const int8_t* b, int64_t b_stride, int64_t pairs,
+                     int64_t n, int32_t* out, int64_t out_stride) {
+  int64_t c = 0;
+  for (; c + 64 <= n; c += 64) integer_columns<4>(a, a_stride, rows, b + 2 * c, b_stride, pairs, out + c, out_stride);
+  for (; c < n; c += 16) integer_columns<1>(a, a_stride, rows, b + 2 * c, b_stride, pairs, out + c, out_stride);
+}
+
+}  // namespace
+
+#include "kernels/make_table.h"
+
+namespace foretell::kernels {
+
+const Table* avx512_table() {
+  static constexpr Table table = make_table("avx512");
+  return &table;
+}
+
+}  // namespace foretell::kernels

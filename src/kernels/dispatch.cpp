@@ -1,0 +1,57 @@
+#include "kernels/dispatch.h"
+
+#include <string>
+
+#include "foretell/error.h"
+
+namespace foretell::kernels {
+namespace {
+
+struct Candidate {
+  std::string_view name;
+  const Table* table;  // null: not in this build
+  bool runs;           // the processor and the operating system (CPUID and XGETBV) have what it needs
+};
+
+std::vector<Candidate> candidates() {  // best first
+  std::vector<Candidate> list;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  list.push_back({"avx512", avx512_table(),
+                  __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512vnni")});
+  list.push_back({"avx2", avx2_table(),
+                  __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")});
+#else
+  list.push_back({"avx512", nullptr, false});
+  list.push_back({"avx2", nullptr, false});
+#endif
+  list.push_back({"portable", portable_table(), true});
+  return list;
+}
+
+}  // namespace
+
+std::vector<const Table*> usable_tables() {
+  std::vector<const Table*> tables;
+  for (const Candidate& c : candidates())
+    if (c.runs) tables.push_back(c.table);
+  return tables;
+}
+
+const Table& select_table(std::string_view name) {
+  if (name.empty()) return *usable_tables().front();
+  std::string known;
+  for (const Candidate& c : candidates()) {
+    if (c.name == name) {
+      if (c.runs) return *c.table;
+      throw Error({.what = "this machine cannot run the instruction set " + std::string(name)});
+    }
+    known += (known.empty() ? "" : ", ") + std::string(c.name);
+  }
+  throw Error(
+      {.what = "unknown instruction set", .expected = "one of " + known, .found = "\"" + std::string(name) + "\""});
+}
+
+}  // namespace foretell::kernels

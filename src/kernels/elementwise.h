@@ -1,0 +1,242 @@
+// Norms, activations, softmax and rounding to integers, written once over a vector of 16 floats (V). Included by each
+// instruction set's unit after its vector; everything here is local to that unit.
+//
+// Sums run in one order everywhere: lane by lane over the vectors, then the fixed tree over the lanes.
+#pragma once
+
+#include "kernels/table.h"
+
+#define FORETELL_UNROLL \
+  _Pragma("GCC unroll 16")  // on every loop over an array of registers, or GCC 12 keeps it in memory
+
+namespace {
+
+using namespace foretell::kernels;
+
+constexpr float log2_e = 1.44269504088896341f;
+
+// p * r^N + c[0] * r^(N-1) + ... + c[N-1], by Horner's rule.
+template <int N>
+inline V horner(V p, V r, const float (&c)[N]) {
+  FORETELL_UNROLL for (int i = 0; i < N; i++) p = fma(p, r, all(c[i]));
+  return p;
+}
+
+// e^y: range reduction to |r| <= ln(2)/2 in two steps (Cody and Waite), then the Taylor series; relative error about
+// 1e-7. 0 below -87, about 1.6e38 above 88.
+inline V exp(V y) {
+  const V x = min(max(y, all(-87.0f)), all(88.0f));
+  const V n = round(x * all(log2_e));
+  const V r = fnma(n, all(-2.12194440e-4f), fnma(n, all(0.693359375f), x));
+  const V p = horner(all(1.0f / 5040), r, {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f});
+  return where_at_least(y, -87.0f, times_power_of_two(p, n));
+}
+
+// 2^y for y <= 0: the series of e^(r ln 2) to the 6th power; relative error about 2e-7. 0 below -126.
+inline V exp2(V y) {
+  const V x = max(y, all(-126.0f)), n = round(x), r = x - n;
+  const V p =
+      horner(all(1.5403530e-4f), r,
+             {1.3333558e-3f, 9.6181291e-3f, 5.5504109e-2f, 2.4022651e-1f, 6.9314718e-1f, 1.0f});  // from ln(2)^6 / 6!
+  return where_at_least(y, -126.0f, times_power_of_two(p, n));
+}
+
+inline V sigmoid_times(V x, V y) { return x / (all(1.0f) + exp(all(0.0f) - y)); }  // x * sigmoid(y)
+inline V tanh(V x) { return all(1.0f) - all(2.0f) / (exp(x + x) + all(1.0f)); }
+
+// Abramowitz and Stegun, 7.1.26: absolute error below 1.5e-7.
+inline V erf(V x) {
+  const V a = abs(x), t = all(1.0f) / fma(all(0.3275911f), a, all(1.0f));
+  const V p = horner(all(1.061405429f), t, {-1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f});
+  return negate_where_negative(fnma(p * t, exp(all(0.0f) - a * a), all(1.0f)), x);
+}
+
+inline V apply(Function f, V x) {
+  switch (f) {
+    case Function::Silu:
+      return sigmoid_times(x, x);
+    case Function::Gelu:
+      return x * all(0.5f) * (all(1.0f) + erf(x * all(0.70710678f)));
+    case Function::GeluTanh:  // Hendrycks and Gimpel, arXiv:1606.08415; (1 + tanh u) / 2 = sigmoid(2u)
+      return sigmoid_times(x, all(1.59576912f) * fma(x * x * x, all(0.044715f), x));
+    case Function::QuickGelu:
+      return sigmoid_times(x, all(1.702f) * x);
+    case Function::Relu:
+      return max(x, all(0.0f));
+    case Function::ReluSquared:
+      return max(x, all(0.0f)) * max(x, all(0.0f));
+    case Function::Tanh:
+      return tanh(x);
+    case Function::Sigmoid:
+      return sigmoid_times(all(1.0f), x);
+    case Function::Identity:
+      return x;
+  }
+  return x;
+}
+
+void activate(Function f, const float* x, const float* times, int64_t n, float* y) {
+  if (times == nullptr) {
+    for (int64_t i = 0; i < n; i += 16) store(y + i, apply(f, load(x + i)));
+  } else {
+    for (int64_t i = 0; i < n; i += 16) store(y + i, apply(f, load(x + i)) * load(times + i));
+  }
+}
+
+void rms_norm(const float* x, const float* weight, int64_t n, float epsilon, float* y) {
+  V squares = all(0.0f);
+  for (int64_t i = 0; i < n; i += 16) squares = fma(load(x + i), load(x + i), squares);
+  const V factor = all(1.0f / __builtin_sqrtf(sum(squares) / static_cast<float>(n) + epsilon));
+  for (int64_t i = 0; i < n; i += 16) store(y + i, load(x + i) * factor * load(weight + i));
+}
+
+void layer_norm(const float* x, const float* weight, const float* bias, int64_t n, float epsilon, float* y) {
+  V total = all(0.0f), squares = all(0.0f);
+  for (int64_t i = 0; i < n; i += 16) total = total + load(x + i);
+  const V mean = all(sum(total) / static_cast<float>(n));
+  for (int64_t i = 0; i < n; i += 16) {
+    const V d = n - i < 16 ? first_lanes(load(x + i) - mean, static_cast<int>(n - i)) : load(x + i) - mean;
+    squares = fma(d, d, squares);
+  }
+  const V factor = all(1.0f / __builtin_sqrtf(sum(squares) / static_cast<float>(n) + epsilon));
+  for (int64_t i = 0; i < n; i += 16)
+    store(y + i, fma((load(x + i) - mean) * factor, load(weight + i), load(bias + i)));
+}
+
+// What turns values of magnitude `largest` into integers up to `limit`; values too small to be told from 0 become 0.
+inline float integers_per_unit(float largest, float limit) { return largest >= 0x1p-100f ? limit / largest : 0.0f; }
+
+inline float largest_magnitude(const float* x, int64_t n) {
+  V top = all(0.0f);
+  for (int64_t i = 0; i < n; i += 16) top = max(top, abs(load(x + i)));
+  return maximum(top);
+}
+
+float to_int8(const float* x, int64_t n, int8_t* out) {
+  const float largest = largest_magnitude(x, n);
+  const V factor = all(integers_per_unit(largest, 127.0f));
+  for (int64_t i = 0; i < n; i += 16) store_int8(out + i, load(x + i) * factor);
+  return largest / 127.0f;
+}
+
+float to_int16(const float* x, int64_t n, int16_t* out) {
+  const float largest = largest_magnitude(x, n);
+  const V factor = all(integers_per_unit(largest, 32767.0f));
+  for (int64_t i = 0; i < n; i += 16) store_int16(out + i, load(x + i) * factor);
+  return largest / 32767.0f;
+}
+
+void float_tile(const float* x, int64_t stride, int rows, int64_t cols, void* tile) {
+  auto* out = static_cast<float*>(tile);
+  if (rows == 1) {
+    __builtin_memcpy(out, x, static_cast<size_t>(cols) * sizeof(float));
+    return;
+  }
+  for (int r = 0; r < rows; r++)
+    for (int64_t c = 0; c < cols; c++) out[c * rows + r] = x[r * stride + c];
+}
+
+// Writes one row's group: 32 values as integers, their scale and scaled sum. Leaves in a and b what the integers leave
+// over.
+inline void int8_group(V& a, V& b, int row, int rows, unsigned char* group) {
+  const float largest = maximum(max(abs(a), abs(b)));
+  const float scale = largest / 127.0f;
+  const V factor = all(integers_per_unit(largest, 127.0f));
+  const V qa = round(a * factor), qb = round(b * factor);
+  alignas(16) int8_t q[32];
+  store_int8_even_odd(q, qa);
+  store_int8_even_odd(q + 16, qb);
+  FORETELL_UNROLL for (int j = 0; j < 8; j++) __builtin_memcpy(group + 4 * (j * rows + row), q + 4 * j, 4);
+  const float scaled_sum = scale * sum(qa + qb);  // a sum of integers, so exact in any order
+  __builtin_memcpy(group + 4 * (8 * rows + row), &scale, 4);
+  __builtin_memcpy(group + 4 * (9 * rows + row), &scaled_sum, 4);
+  a = fnma(qa, all(scale), a);
+  b = fnma(qb, all(scale), b);
+}
+
+void int8_tile(const float* x, int64_t stride, int rows, int64_t cols, void* tile) {
+  for (int r = 0; r < rows; r++) {
+    auto* group = static_cast<unsigned char*>(tile);
+    for (int64_t c = 0; c < cols; c += group_size, group += int8_group_bytes(rows)) {
+      V a = load(x + r * stride + c), b = load(x + r * stride + c + 16);
+      int8_group(a, b, r, rows, group);
+    }
+  }
+}
+
+void int8_pair_tile(const float* x, int64_t stride, int rows, int64_t cols, void* tile) {
+  for (int r = 0; r < rows; r++) {
+    auto* group = static_cast<unsigned char*>(tile);
+    for (int64_t c = 0; c < cols; c += group_size, group += int8_group_bytes(2 * rows)) {
+      V a = load(x + r * stride + c), b = load(x + r * stride + c + 16);
+      int8_group(a, b, 2 * r, 2 * rows, group);
+      int8_group(a, b, 2 * r + 1, 2 * rows, group);
+    }
+  }
+}
+
+constexpr float never = -1e30f;  // the score of a key that is not seen: its weight comes out as exactly 0
+
+// The scores' largest value; those of keys that the row does not see are overwritten. `whole` is end rounded up to 16.
+inline float mask_and_maximum(const SoftmaxRow& row, int whole, float* scores) {
+  for (int i = 0; i < row.begin; i++) scores[i] = never;
+  for (int i = row.end; i < whole; i++) scores[i] = never;
+  V top = all(never);
+  for (int i = 0; i < whole; i += 16) top = max(top, load(scores + i));
+  return maximum(top);
+}
+
+inline V capped(V score, const SoftmaxRow& row) {
+  if (row.cap == 0.0f) return score;
+  return all(row.cap * log2_e) * tanh(score / all(row.cap));
+}
+
+void softmax(SoftmaxRow& row, float* scores) {
+  const int whole = (row.end + 15) / 16 * 16;
+  const V scale = all(row.scale);
+  for (int i = 0; i < whole; i += 16) store(scores + i, capped(load(scores + i) * scale, row));
+  row.maximum = mask_and_maximum(row, whole, scores);
+  const V top = all(row.maximum);
+  V total = all(0.0f);
+  for (int i = 0; i < whole; i += 16) {
+    const V weight = exp2(load(scores + i) - top);
+    total = total + weight;
+    store(scores + i, weight);
+  }
+  row.sum = sum(total);
+}
+
+float integer_softmax(SoftmaxRow& row, const int32_t* scores, const float* key_scales, const float* value_scales,
+                      int padded_end, float* scratch, int16_t* weights) {
+  const int whole = (row.end + 15) / 16 * 16;
+  const V scale = all(row.scale);
+  for (int i = 0; i < whole; i += 16)
+    store(scratch + i, capped(load_i32(scores + i) * (scale * load(key_scales + i)), row));
+  row.maximum = mask_and_maximum(row, whole, scratch);
+  const V top = all(row.maximum);
+  V total = all(0.0f), largest = all(0.0f);
+  for (int i = 0; i < whole; i += 16) {
+    V weight = exp2(load(scratch + i) - top);
+    total = total + weight;
+    weight = weight * load(value_scales + i);
+    largest = max(largest, weight);
+    store(scratch + i, weight);
+  }
+  row.sum = sum(total);
+  const float most = maximum(largest);
+  const V factor = all(integers_per_unit(most, 32767.0f));
+  for (int i = 0; i < whole; i += 16) store_int16(weights + i, load(scratch + i) * factor);
+  for (int i = whole; i < padded_end; i++) weights[i] = 0;
+  return most / 32767.0f;
+}
+
+void merge(float* acc, const float* chunk, float a, float b, int64_t n, float* acc_sum, float chunk_sum) {
+  const V wa = exp2(all(a)), wb = exp2(all(b));
+  float la[16], lb[16];
+  store(la, wa);
+  store(lb, wb);
+  *acc_sum = __builtin_fmaf(chunk_sum, lb[0], *acc_sum * la[0]);
+  for (int64_t i = 0; i < n; i += 16) store(acc + i, fma(load(chunk + i), wb, load(acc + i) * wa));
+}
+
+}  // namespace
