@@ -7,7 +7,8 @@ namespace {
 std::string printable(const std::string& text) {
   constexpr size_t limit = 300;
   std::string out;
-  for (unsigned char c : text.substr(0, limit)) {
+  for (const char character : text.substr(0, limit)) {
+    const auto c = static_cast<unsigned char>(character);
     if (c >= 0x20 && c != 0x7f) {
       out += static_cast<char>(c);
     } else {

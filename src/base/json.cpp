@@ -13,6 +13,8 @@ Json parse_json(std::string_view text, const std::filesystem::path& source) {
                  .file = source.string(),
                  .where = "byte " + std::to_string(e.byte),
                  .found = e.what()});
+  } catch (const nlohmann::json::exception& e) {  // a number that no double holds
+    throw Error({.what = "not valid JSON", .file = source.string(), .found = e.what()});
   }
 }
 

@@ -87,7 +87,8 @@ void ThreadPool::wait_for_change(std::atomic<uint32_t>& value, uint32_t old) con
 int available_cores() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return std::max(1u, std::thread::hardware_concurrency());
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   std::set<std::string> cores;  // one entry for the siblings of a core
   for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
     if (!CPU_ISSET(cpu, &allowed)) continue;

@@ -1,5 +1,9 @@
 #include "kernels/dispatch.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include <string>
 
 #include "foretell/error.h"
@@ -13,6 +17,13 @@ struct Candidate {
   bool runs;           // the processor and the operating system (CPUID and XGETBV) have what it needs
 };
 
+#if defined(__x86_64__)
+bool has_f16c() {  // Clang 14's __builtin_cpu_supports does not know this name
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+#endif
+
 std::vector<Candidate> candidates() {  // best first
   std::vector<Candidate> list;
 #if defined(__x86_64__)
@@ -21,8 +32,7 @@ std::vector<Candidate> candidates() {  // best first
                   __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512vnni")});
-  list.push_back({"avx2", avx2_table(),
-                  __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c")});
+  list.push_back({"avx2", avx2_table(), __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c()});
 #else
   list.push_back({"avx512", nullptr, false});
   list.push_back({"avx2", nullptr, false});
