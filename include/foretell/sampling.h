@@ -1,0 +1,182 @@
+// From logits to the next token: samplers that thin out or reweigh the candidates one after the other, and the draw.
+//
+//   foretell::SamplingOptions options;
+//   options.temperature = 0.7;
+//   options.top_p = 0.9;
+//   options.seed = 42;
+//   foretell::SamplerChain chain(options);
+//   foretell::TokenId next = chain.sample(logits, history, prompt_length).id;
+//
+// The same logits, history, options and seed give the same token on every machine: probabilities are computed in double
+// with one order for each sum, and the random numbers are this library's own. They depend on the seed and the position
+// in the text only, so a text that is continued later goes on as if it had never stopped.
+//
+// Threads: a chain is used by one thread at a time. After its first token it allocates nothing.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "foretell/error.h"
+#include "foretell/tokenizer.h"
+
+namespace foretell {
+
+// Added to the logit of the last token wherever the text ends with those before it; -infinity forbids it.
+struct LogitBias {
+  std::vector<TokenId> tokens;  // at least one
+  double bias = 0;
+};
+
+// What the samplers do; each default leaves its sampler out. The comments of src/sampling/*.cpp cite the sources.
+struct SamplingOptions {
+  double temperature = 1;     // logits are divided by it; 0: the most probable token (greedy)
+  int64_t top_k = 0;          // keep the k most probable; 0: all
+  double top_p = 1;           // keep the most probable that together reach this probability; 1: all
+  double min_p = 0;           // keep those at least this part as probable as the best; 0: all
+  double typical_p = 1;       // keep those with the most typical surprise that together reach this probability; 1: all
+  double epsilon_cutoff = 0;  // keep those at least this probable; 0: all
+  double eta_cutoff = 0;      // the same, but less where the distribution is flat; 0: all
+  double repetition_penalty = 1;  // divides positive and multiplies negative logits of tokens in the window; 1: none
+  int64_t penalty_last_n = -1;    // the penalties' window: the last n tokens of prompt and answer; -1: all of them
+  int64_t no_repeat_ngram = 0;    // no run of n tokens comes twice; 0: any may
+
+  std::vector<LogitBias> logit_bias = {};
+  std::vector<TokenId> suppress = {};  // never come next
+  std::vector<TokenId> end_ids = {};   // do not come next before there are
+  int64_t min_tokens = 0;              // this many generated tokens
+
+  std::vector<std::string> order =
+      {};  // the samplers' names in the order in which they run; empty: default_sampler_order()
+  uint64_t seed = 0;
+};
+
+// A token that may come next. Removed tokens are not in the list; the logit is as the samplers so far have left it.
+struct Candidate {
+  TokenId id = 0;
+  float logit = 0;
+};
+
+// The tokens that may still come next, always in the order of their ids and never empty.
+class Candidates {
+ public:
+  // Every token whose logit is not -infinity. Throws Error on NaN, on +infinity, and where no logit is finite.
+  void assign(std::span<const float> logits);
+
+  size_t size() const { return size_; }
+  size_t vocabulary_size() const { return vocabulary_size_; }
+  std::span<const Candidate> items() const { return {items_.data(), size_}; }
+  std::span<Candidate> items() { return {items_.data(), size_}; }  // logits may be changed; NaN must not come out
+  // Null where the token is not among the candidates (any more).
+  Candidate* find(TokenId id);
+  float best_logit() const;
+
+  // Keeps the candidates for which `keep(index)` is true. Where it is true for none, those with the best logit stay: at
+  // least one candidate survives every sampler.
+  template <class Keep>
+  void keep_if(Keep&& keep);
+
+  // exp(logit - best logit) of each candidate, in their order, and the sum. Valid until the next call.
+  struct Weights {
+    std::span<const double> values;
+    double total = 0;
+    double probability(size_t index) const { return values[index] / total; }
+  };
+  Weights weights();
+
+ private:
+  std::vector<Candidate> items_;  // the first size_ of them
+  std::vector<double> weights_;
+  size_t size_ = 0;
+  size_t vocabulary_size_ = 0;
+};
+
+// Random numbers that depend on nothing but a seed and a place in the text: number `index` for the token at `position`.
+// Uniform in [0, 1), multiples of 2^-53.
+double uniform_random(uint64_t seed, uint64_t position, uint32_t index);
+
+// What a sampler may look at beside the candidates.
+struct SamplingState {
+  std::span<const TokenId> history;  // the prompt and what was generated so far
+  size_t prompt_length = 0;          // the prompt's part of it
+  uint64_t seed = 0;
+
+  size_t generated() const { return history.size() - prompt_length; }
+};
+
+// A chosen token, and how it was chosen: probabilities are those after all samplers.
+struct Draw {
+  TokenId id = 0;
+  double probability = 0;
+  double random = 0;  // the number drawn, in [0, 1); the candidates share out this interval in the order of their ids
+  double from = 0, to = 0;  // the chosen one's part of it
+};
+
+// One way to change the list of candidates.
+class Sampler {
+ public:
+  virtual ~Sampler() = default;
+  virtual std::string_view name() const = 0;  // the flag's name: "top-k"
+  virtual void apply(Candidates& candidates, const SamplingState& state) = 0;
+};
+
+class SamplerChain {
+ public:
+  // Throws Error, with the option's name as `where`, for a value out of its range and for a name in `order` that is
+  // unknown or there twice. Samplers whose options leave them off are not in the chain.
+  explicit SamplerChain(const SamplingOptions& options);
+  SamplerChain(SamplerChain&&) noexcept = default;
+  SamplerChain& operator=(SamplerChain&&) noexcept = default;
+
+  // Runs all samplers on the logits [vocabulary_size]. `history`: the prompt and what was generated so far. The
+  // observer sees the candidates before the first sampler (stage "logits") and after each. Valid until the next call.
+  using Observer = std::function<void(std::string_view stage, const Candidates& candidates)>;
+  Candidates& apply(std::span<const float> logits, std::span<const TokenId> history, size_t prompt_length,
+                    const Observer& observer = {});
+  // Chooses one of the candidates that the last apply() left.
+  Draw draw();
+  // Both. Throws Error where the logits are not numbers (Candidates::assign).
+  Draw sample(std::span<const float> logits, std::span<const TokenId> history, size_t prompt_length);
+
+  std::span<const std::unique_ptr<Sampler>> samplers() const { return samplers_; }
+  uint64_t seed() const { return seed_; }
+
+ private:
+  std::vector<std::unique_ptr<Sampler>> samplers_;
+  Candidates candidates_;
+  uint64_t seed_ = 0;
+  uint64_t position_ = 0;
+};
+
+// The names of all samplers in the order in which they run if nothing else is asked for.
+std::vector<std::string> default_sampler_order();
+
+// log(sum of exp(logits)), in double. -infinities count as nothing. A token's log-probability is its logit minus this.
+double log_sum_exp(std::span<const float> logits);
+
+template <class Keep>
+void Candidates::keep_if(Keep&& keep) {
+  size_t kept = 0;
+  while (kept < size_ && keep(kept)) kept++;
+  if (kept == size_) return;
+  // Nothing is overwritten before the first one that is kept, so that the best ones are still there where none is.
+  for (size_t i = kept + 1; i < size_; i++) {
+    if (keep(i)) items_[kept++] = items_[i];
+  }
+  if (kept == 0) {
+    const float best = best_logit();
+    for (size_t i = 0; i < size_; i++) {
+      if (items_[i].logit == best) items_[kept++] = items_[i];
+    }
+  }
+  size_ = kept;
+}
+
+}  // namespace foretell

@@ -1,0 +1,76 @@
+#include <algorithm>
+
+#include "foretell/sampling.h"
+#include "sampling/parameters.h"
+#include "sampling/samplers.h"
+
+namespace foretell {
+namespace {
+
+const SamplerKind& find_kind(const std::string& name) {
+  for (const SamplerKind& kind : sampler_kinds()) {
+    if (kind.name == name) return kind;
+  }
+  std::string known;
+  for (const SamplerKind& kind : sampler_kinds()) known += (known.empty() ? "" : ", ") + std::string(kind.name);
+  throw Error(
+      {.what = "unknown sampler", .where = "samplers", .expected = "some of " + known, .found = "\"" + name + "\""});
+}
+
+}  // namespace
+
+SamplerChain::SamplerChain(const SamplingOptions& options) : seed_(options.seed) {
+  check_ranges(options);
+  std::vector<std::string> order = options.order.empty() ? default_sampler_order() : options.order;
+  // Greedy is greedy, whatever else runs: an order that leaves the temperature out does not turn it into a draw.
+  if (options.temperature == 0 && std::find(order.begin(), order.end(), "temp") == order.end())
+    order.emplace_back("temp");
+  for (size_t i = 0; i < order.size(); i++) {
+    const SamplerKind& kind = find_kind(order[i]);
+    if (std::find(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(i), order[i]) !=
+        order.begin() + static_cast<std::ptrdiff_t>(i)) {
+      throw Error({.what = "a sampler is named twice", .where = "samplers", .found = "\"" + order[i] + "\""});
+    }
+    if (auto sampler = kind.make(options)) samplers_.push_back(std::move(sampler));
+  }
+}
+
+Candidates& SamplerChain::apply(std::span<const float> logits, std::span<const TokenId> history, size_t prompt_length,
+                                const Observer& observer) {
+  candidates_.assign(logits);
+  position_ = history.size();
+  if (observer) observer("logits", candidates_);
+  const SamplingState state{history, prompt_length, seed_};
+  for (const auto& sampler : samplers_) {
+    sampler->apply(candidates_, state);
+    if (observer) observer(sampler->name(), candidates_);
+  }
+  return candidates_;
+}
+
+Draw SamplerChain::draw() {
+  const Candidates::Weights weights = candidates_.weights();
+  Draw draw;
+  draw.random = uniform_random(seed_, position_, 0);
+  const double target = draw.random * weights.total;
+  double before = 0, reached = 0;
+  size_t chosen = 0;
+  for (size_t i = 0; i < weights.values.size() && reached <= target; i++) {
+    if (weights.values[i] == 0) continue;  // an exponential that underflowed is never drawn
+    chosen = i;  // where rounding keeps the sum from passing the target, the last one is taken
+    before = reached;
+    reached += weights.values[i];
+  }
+  draw.id = candidates_.items()[chosen].id;
+  draw.probability = weights.probability(chosen);
+  draw.from = before / weights.total;
+  draw.to = std::min(1.0, reached / weights.total);
+  return draw;
+}
+
+Draw SamplerChain::sample(std::span<const float> logits, std::span<const TokenId> history, size_t prompt_length) {
+  apply(logits, history, prompt_length);
+  return draw();
+}
+
+}  // namespace foretell

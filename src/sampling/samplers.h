@@ -1,0 +1,35 @@
+// The samplers by name. A new one is a file of its own, a line here, a row in kinds.cpp and, for its numbers, rows in
+// parameters.cpp: flags, ranges, help and generation_config.json follow from those tables.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "foretell/sampling.h"
+
+namespace foretell {
+
+// Each gives null where the options leave the sampler off.
+using MakeSampler = std::unique_ptr<Sampler>(const SamplingOptions&);
+MakeSampler make_logit_bias;
+MakeSampler make_repetition_penalty;
+MakeSampler make_no_repeat_ngram;
+MakeSampler make_min_tokens;
+MakeSampler make_suppress;
+MakeSampler make_temperature;
+MakeSampler make_top_k;
+MakeSampler make_top_p;
+MakeSampler make_min_p;
+MakeSampler make_typical_p;
+MakeSampler make_epsilon_cutoff;
+MakeSampler make_eta_cutoff;
+
+struct SamplerKind {
+  std::string_view name;  // in SamplingOptions::order and --samplers
+  MakeSampler* make;
+};
+// In the default order, which is that of transformers' generate() (GenerationMixin._get_logits_processor, 5.23).
+std::span<const SamplerKind> sampler_kinds();
+
+}  // namespace foretell

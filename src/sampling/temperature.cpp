@@ -1,0 +1,44 @@
+// Temperature: softmax(logits / T). Ackley, Hinton, Sejnowski, "A learning algorithm for Boltzmann machines" (1985).
+// T < 1 sharpens the distribution, T > 1 flattens it. Edge cases: 0 keeps the token with the best logit alone, the
+// lowest id where several have it; so does a T so small that the quotients overflow.
+#include <cmath>
+
+#include "sampling/samplers.h"
+#include "sampling/softmax.h"
+
+namespace foretell {
+namespace {
+
+class Temperature : public Sampler {
+ public:
+  explicit Temperature(double temperature) : temperature_(static_cast<float>(temperature)) {}
+  std::string_view name() const override { return "temp"; }
+
+  void apply(Candidates& candidates, const SamplingState&) override {
+    if (temperature_ == 0) return keep_best(candidates);
+    const auto items = candidates.items();
+    const float size = largest(items.size(), [items](size_t i) { return std::abs(items[i].logit); });
+    if (!std::isfinite(size / temperature_)) return keep_best(candidates);
+    for (Candidate& c : candidates.items()) c.logit /= temperature_;
+  }
+
+ private:
+  static void keep_best(Candidates& candidates) {
+    const float best = candidates.best_logit();
+    bool found = false;
+    candidates.keep_if([&](size_t i) {
+      if (found || candidates.items()[i].logit != best) return false;
+      return found = true;
+    });
+  }
+
+  const float temperature_;
+};
+
+}  // namespace
+
+std::unique_ptr<Sampler> make_temperature(const SamplingOptions& options) {
+  return options.temperature == 1 ? nullptr : std::make_unique<Temperature>(options.temperature);
+}
+
+}  // namespace foretell

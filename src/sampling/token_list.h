@@ -1,0 +1,19 @@
+// Removing given tokens from the candidates.
+#pragma once
+
+#include <algorithm>
+#include <span>
+
+#include "foretell/sampling.h"
+
+namespace foretell {
+
+// `ids` is sorted. Where it names every candidate, the best ones stay.
+inline void remove_tokens(Candidates& candidates, std::span<const TokenId> ids) {
+  bool any = false;  // mostly few ids are looked for among many candidates
+  for (const TokenId id : ids) any |= candidates.find(id) != nullptr;
+  if (!any) return;
+  candidates.keep_if([&](size_t i) { return !std::binary_search(ids.begin(), ids.end(), candidates.items()[i].id); });
+}
+
+}  // namespace foretell
