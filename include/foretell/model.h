@@ -64,16 +64,15 @@ class Model {
   int64_t context_length() const;  // the most tokens that the model was made for
   bool context_is_hard() const;    // learned positions: there is nothing beyond context_length
   int64_t weights_bytes() const;   // the packed weights in memory
-  int64_t decode_bytes() const;    // the weights that one token reads, in bytes (of the embedding a row)
   int64_t kv_bytes_per_token() const;
   int threads() const;
   std::string_view isa() const;  // the instruction set in use
 
-  // Reads the new tokens of every span and calls `on_logits` for each token that wants them, in order: the span's
-  // index, the token's index in the span, the logits [vocabulary_size] (valid during the call). A span may be of any
-  // length; it is computed in blocks. `stop`, where given, is asked between blocks and ends the step early where it
-  // says true; the sequences then hold what was read so far. Throws Error where an id is outside of the vocabulary or a
-  // sequence is full.
+  // Reads the new tokens of every span (a sequence has one at most) and calls `on_logits` for each token that wants
+  // them, in order: the span's index, the token's index in the span, the logits [vocabulary_size] (valid during the
+  // call). A span may be of any length; it is computed in blocks. `stop`, where given, is asked between blocks and ends
+  // the step early where it says true; the sequences then hold what was read so far. Throws Error where an id is
+  // outside of the vocabulary or a sequence is full.
   using LogitsCallback = std::function<void(size_t span, size_t token, std::span<const float> logits)>;
   void step(std::span<const Span> spans, const LogitsCallback& on_logits, const std::function<bool()>& stop = {});
 

@@ -1,0 +1,342 @@
+#include "model/attention.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "model/rotary.h"
+
+namespace foretell {
+namespace {
+
+using kernels::chunk_keys;
+using kernels::key_columns;
+using kernels::SoftmaxRow;
+
+constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+constexpr float log2_e = 1.44269504f;
+constexpr float nothing_seen = -1e30f;  // the maximum of a row that saw no key yet
+
+}  // namespace
+
+AttentionEngine::AttentionEngine(const ModelSpec& spec, const Weights& weights, const kernels::Table& table,
+                                 const KvLayout& layout, ThreadPool& pool, int64_t max_rows)
+    : spec_(spec), weights_(weights), table_(table), layout_(layout), pool_(pool) {
+  int64_t heads = 0, group = 1, key_stride = 0, value_stride = 0;
+  for (size_t l = 0; l < spec.layers.size(); l++) {
+    const Attention& a = attention(l);
+    heads = std::max(heads, a.heads);
+    group = std::max(group, a.heads / a.kv_heads);
+    key_stride = std::max(key_stride, layout.key_stride(l));
+    value_stride = std::max(value_stride, layout.value_stride(l));
+    output_stride_ = std::max(output_stride_, round_up(a.heads * a.value_head_dim, kernels::unit_rows));
+    rotary_of_layer_.push_back(-1);
+    if (!a.rotary) continue;
+    RotaryTable wanted{.frequencies = rotary_frequencies(*a.rotary),
+                       .magnitude = rotary_magnitude(*a.rotary),
+                       .cosines = {},
+                       .sines = {}};
+    const auto same = [&](const RotaryTable& t) {
+      return t.frequencies == wanted.frequencies && t.magnitude == wanted.magnitude;
+    };
+    const auto found = std::find_if(rotary_tables_.begin(), rotary_tables_.end(), same);
+    rotary_of_layer_.back() = static_cast<int>(found - rotary_tables_.begin());
+    if (found != rotary_tables_.end()) continue;
+    const auto pairs = static_cast<int64_t>(wanted.frequencies.size());
+    wanted.cosines = AlignedBuffer<float>(max_rows * pairs);
+    wanted.sines = AlignedBuffer<float>(max_rows * pairs);
+    rotary_tables_.push_back(std::move(wanted));
+  }
+  positions_.resize(static_cast<size_t>(max_rows));
+  output_ = AlignedBuffer<float>(max_rows * output_stride_);
+  tile_queries_ = std::clamp<int64_t>(24 / group, 1, 8);
+  const int64_t rows = tile_queries_ * group;
+  for (int t = 0; t < pool.size(); t++) {
+    Worker w;
+    w.queries = AlignedBuffer<float>(rows * key_stride);
+    w.queries16 = AlignedBuffer<int16_t>(rows * key_stride);
+    w.scores = AlignedBuffer<float>(rows * chunk_keys);
+    w.scores32 = AlignedBuffer<int32_t>(rows * chunk_keys);
+    w.weights16 = AlignedBuffer<int16_t>(rows * chunk_keys);
+    w.gathered = AlignedBuffer<float>(rows * value_stride);
+    w.gathered32 = AlignedBuffer<int32_t>(rows * value_stride);
+    w.total = AlignedBuffer<float>(std::max(rows, heads) * value_stride);
+    w.query_scales.resize(static_cast<size_t>(rows));
+    w.weight_scales.resize(static_cast<size_t>(rows));
+    w.chunk.resize(static_cast<size_t>(rows));
+    w.running.resize(static_cast<size_t>(std::max(rows, heads)));
+    w.key = AlignedBuffer<float>(key_stride);
+    w.value = AlignedBuffer<float>(value_stride);
+    w.integers = AlignedBuffer<int8_t>(std::max(key_stride, value_stride));
+    w.output = AlignedBuffer<float>(output_stride_);
+    workers_.push_back(std::move(w));
+  }
+}
+
+void AttentionEngine::begin(std::span<const Piece> pieces, int64_t rows) {
+  pieces_ = pieces;
+  rows_ = rows;
+  tasks_.clear();
+  int64_t chunks = 0;
+  for (size_t p = 0; p < pieces.size(); p++) {
+    const Piece& piece = pieces[p];
+    for (int64_t r = 0; r < piece.rows; r++) positions_[static_cast<size_t>(piece.first_row + r)] = piece.start + r;
+    chunks = std::max(chunks, (piece.start + piece.rows - 1) / chunk_keys + 1);
+    for (int64_t first = 0; first < piece.rows; first += tile_queries_)
+      tasks_.push_back({static_cast<int64_t>(p), first, std::min(tile_queries_, piece.rows - first)});
+  }
+  // The longest first: the short ones then even out what the threads have left.
+  std::stable_sort(tasks_.begin(), tasks_.end(), [&](const Task& a, const Task& b) {
+    return pieces[static_cast<size_t>(a.piece)].start + a.first > pieces[static_cast<size_t>(b.piece)].start + b.first;
+  });
+  if (rows == 1 && chunks > split_chunks_) {
+    split_chunks_ = round_up(chunks, 16);
+    int64_t heads = 0, value_stride = 0;
+    for (size_t l = 0; l < spec_.layers.size(); l++) {
+      heads = std::max(heads, attention(l).heads);
+      value_stride = std::max(value_stride, layout_.value_stride(l));
+    }
+    split_rows_.resize(static_cast<size_t>(heads * split_chunks_));
+    split_values_ = AlignedBuffer<float>(heads * split_chunks_ * value_stride);
+  }
+}
+
+void AttentionEngine::compute_angles(int thread) {
+  const Range mine = share(rows_, thread, pool_.size());
+  for (RotaryTable& t : rotary_tables_) {
+    const auto pairs = static_cast<int64_t>(t.frequencies.size());
+    for (int64_t r = mine.begin; r < mine.end; r++)
+      rotary_angles(t.frequencies, t.magnitude, positions_[static_cast<size_t>(r)], t.cosines.data() + r * pairs,
+                    t.sines.data() + r * pairs);
+  }
+}
+
+const float* AttentionEngine::attend(size_t layer, const Projections& in, int thread) {
+  Worker& worker = workers_[static_cast<size_t>(thread)];
+  if (rows_ == 1) {
+    attend_split(layer, in, thread);
+    pool_.barrier();
+    return merge_split(layer, worker);
+  }
+  const int64_t kv_heads = attention(layer).kv_heads;
+  for (const Piece& piece : pieces_) {
+    const Range mine = share(piece.rows, thread, pool_.size());
+    for (int64_t r = mine.begin; r < mine.end; r++)
+      for (int64_t h = 0; h < kv_heads; h++) remember(layer, in, piece, r, h, worker);
+  }
+  if (thread == 0) next_task_.store(0, std::memory_order_relaxed);
+  pool_.barrier();
+  const auto tasks = static_cast<int64_t>(tasks_.size());
+  for (int64_t i; (i = next_task_.fetch_add(1, std::memory_order_relaxed)) < tasks * kv_heads;)
+    attend_task(layer, in, tasks_[static_cast<size_t>(i / kv_heads)], i % kv_heads, worker);
+  pool_.barrier();
+  return output_.data();
+}
+
+// The norm and the turn that queries and keys go through before they meet.
+void AttentionEngine::prepare_head(size_t layer, const Norm& norm, int64_t row, float* head) const {
+  const Attention& a = attention(layer);
+  if (norm.present()) table_.rms_norm(head, norm.weight.data(), a.head_dim, a.qk_norm_spec.epsilon, head);
+  const int table = rotary_of_layer_[layer];
+  if (table < 0) return;
+  const RotaryTable& t = rotary_tables_[static_cast<size_t>(table)];
+  const auto pairs = static_cast<int64_t>(t.frequencies.size());
+  turn(head, a.rotary->pairing, t.cosines.data() + row * pairs, t.sines.data() + row * pairs, pairs);
+}
+
+void AttentionEngine::remember(size_t layer, const Projections& in, const Piece& piece, int64_t row, int64_t kv_head,
+                               Worker& worker) {
+  const Attention& a = attention(layer);
+  const int64_t position = piece.start + row, r = piece.first_row + row;
+  // Copied, since the kernels read whole vectors and the heads stand side by side.
+  std::memcpy(worker.key.data(), in.keys + r * in.key_stride + kv_head * a.head_dim,
+              static_cast<size_t>(a.head_dim) * 4);
+  std::memset(worker.key.data() + a.head_dim, 0, static_cast<size_t>(layout_.key_stride(layer) - a.head_dim) * 4);
+  std::memcpy(worker.value.data(), in.values + r * in.value_stride + kv_head * a.value_head_dim,
+              static_cast<size_t>(a.value_head_dim) * 4);
+  std::memset(worker.value.data() + a.value_head_dim, 0,
+              static_cast<size_t>(layout_.value_stride(layer) - a.value_head_dim) * 4);
+  prepare_head(layer, weights_.layers[layer].key_norm, r, worker.key.data());
+  const auto head = layout_.head(piece.cache->block(position / chunk_keys), layer, kv_head);
+  layout_.store(table_, head, layer, position % chunk_keys, worker.key.data(), worker.value.data(),
+                worker.integers.data());
+}
+
+AttentionEngine::QueryRows AttentionEngine::gather_queries(size_t layer, const Projections& in, const Piece& piece,
+                                                           int64_t first, int64_t count, int64_t kv_head,
+                                                           Worker& worker) {
+  const Attention& a = attention(layer);
+  const int64_t group = a.heads / a.kv_heads, stride = layout_.key_stride(layer);
+  QueryRows rows{.rows = static_cast<int>(count * group),
+                 .heads = static_cast<int>(group),
+                 .first_position = piece.start + first,
+                 .last_position = piece.start + first + count - 1};
+  for (int64_t r = 0; r < rows.rows; r++) {
+    const int64_t row = piece.first_row + first + r / group;
+    float* query = worker.queries.data() + r * stride;
+    std::memcpy(query, in.queries + row * in.query_stride + (kv_head * group + r % group) * a.head_dim,
+                static_cast<size_t>(a.head_dim) * 4);
+    std::memset(query + a.head_dim, 0, static_cast<size_t>(stride - a.head_dim) * 4);
+    prepare_head(layer, weights_.layers[layer].query_norm, row, query);
+    if (layout_.format() == KvFormat::Int8)
+      worker.query_scales[static_cast<size_t>(r)] =
+          table_.to_int16(query, stride, worker.queries16.data() + r * stride);
+  }
+  return rows;
+}
+
+// Scores of `end` keys, their softmax, and the sum of the values so weighted; all in float32.
+void AttentionEngine::weigh_floats(size_t layer, const KvLayout::Head& head, int end, const QueryRows& rows,
+                                   Worker& worker) {
+  const Attention& a = attention(layer);
+  const int64_t key_stride = layout_.key_stride(layer), value_stride = layout_.value_stride(layer);
+  const auto* keys = reinterpret_cast<const float*>(head.keys);
+  for (int b = 0; b < end; b += key_columns)
+    table_.matrix_product(worker.queries.data(), key_stride, rows.rows, keys + b * round_up(a.head_dim, 2), key_columns,
+                          a.head_dim, key_columns, worker.scores.data() + b, chunk_keys);
+  for (int r = 0; r < rows.rows; r++) {
+    SoftmaxRow& row = worker.chunk[static_cast<size_t>(r)];
+    float* scores = worker.scores.data() + r * chunk_keys;
+    const int64_t done = row.begin < row.end ? round_up(row.end, 16) : 0;
+    if (done > 0) table_.softmax(row, scores);
+    if (done < end) std::memset(scores + done, 0, static_cast<size_t>(end - done) * 4);
+  }
+  table_.matrix_product(worker.scores.data(), chunk_keys, rows.rows, reinterpret_cast<const float*>(head.values),
+                        value_stride, end, value_stride, worker.gathered.data(), value_stride);
+}
+
+// The same with 8-bit keys and values, and queries and weights in 16 bits: the products are exact.
+void AttentionEngine::weigh_integers(size_t layer, const KvLayout::Head& head, int end, const QueryRows& rows,
+                                     Worker& worker) {
+  const Attention& a = attention(layer);
+  const int64_t key_stride = layout_.key_stride(layer), value_stride = layout_.value_stride(layer),
+                even_dim = round_up(a.head_dim, 2);
+  const auto* keys = reinterpret_cast<const int8_t*>(head.keys);
+  for (int b = 0; b < end; b += key_columns)
+    table_.integer_product(worker.queries16.data(), key_stride, rows.rows, keys + b * even_dim, 2 * key_columns,
+                           even_dim / 2, key_columns, worker.scores32.data() + b, chunk_keys);
+  const int padded_end = static_cast<int>(round_up(end, 2));
+  for (int r = 0; r < rows.rows; r++) {
+    SoftmaxRow& row = worker.chunk[static_cast<size_t>(r)];
+    int16_t* weights = worker.weights16.data() + r * chunk_keys;
+    if (row.begin < row.end) {
+      row.scale *= worker.query_scales[static_cast<size_t>(r)];
+      worker.weight_scales[static_cast<size_t>(r)] =
+          table_.integer_softmax(row, worker.scores32.data() + r * chunk_keys, head.key_scales, head.value_scales,
+                                 padded_end, worker.scores.data() + r * chunk_keys, weights);
+    } else {
+      std::memset(weights, 0, static_cast<size_t>(padded_end) * 2);
+    }
+  }
+  table_.integer_product(worker.weights16.data(), chunk_keys, rows.rows, reinterpret_cast<const int8_t*>(head.values),
+                         2 * value_stride, padded_end / 2, value_stride, worker.gathered32.data(), value_stride);
+  for (int r = 0; r < rows.rows; r++) {
+    const float scale = worker.weight_scales[static_cast<size_t>(r)];
+    const int32_t* from = worker.gathered32.data() + r * value_stride;
+    float* to = worker.gathered.data() + r * value_stride;
+    for (int64_t d = 0; d < value_stride; d++) to[d] = static_cast<float>(from[d]) * scale;
+  }
+}
+
+void AttentionEngine::attend_chunk(size_t layer, const KvCache& cache, int64_t kv_head, int64_t chunk,
+                                   const QueryRows& rows, Worker& worker) {
+  const Attention& a = attention(layer);
+  const int64_t first_key = chunk * chunk_keys;
+  const int end = static_cast<int>(std::min<int64_t>(chunk_keys, rows.last_position + 1 - first_key));
+  for (int r = 0; r < rows.rows; r++) {
+    const int64_t position = rows.first_position + r / rows.heads;
+    const int64_t oldest = a.window > 0 ? position - a.window + 1 : 0;  // the oldest key that this row sees
+    SoftmaxRow& row = worker.chunk[static_cast<size_t>(r)];
+    row.begin = static_cast<int>(std::clamp<int64_t>(oldest - first_key, 0, chunk_keys));
+    row.end = static_cast<int>(std::clamp<int64_t>(position + 1 - first_key, 0, chunk_keys));
+    row.cap = a.logit_cap;
+    row.scale = a.logit_cap == 0 ? a.scale * log2_e : a.scale;
+  }
+  const auto head = layout_.head(cache.block(chunk), layer, kv_head);
+  if (layout_.format() == KvFormat::Int8) {
+    weigh_integers(layer, head, end, rows, worker);
+  } else {
+    weigh_floats(layer, head, end, rows, worker);
+  }
+}
+
+// Adds a chunk to what the row has from the chunks before: both are brought to the larger of the two maxima.
+void AttentionEngine::merge_chunk(int64_t values, SoftmaxRow& running, float* total, const SoftmaxRow& chunk,
+                                  const float* gathered) const {
+  if (chunk.begin >= chunk.end) return;  // the row saw nothing of it
+  if (running.maximum == nothing_seen) {
+    running = chunk;
+    std::memcpy(total, gathered, static_cast<size_t>(values) * 4);
+    return;
+  }
+  const float top = std::max(running.maximum, chunk.maximum);
+  table_.merge(total, gathered, running.maximum - top, chunk.maximum - top, values, &running.sum, chunk.sum);
+  running.maximum = top;
+}
+
+int64_t AttentionEngine::first_chunk(size_t layer, int64_t position) const {
+  const int64_t window = attention(layer).window;
+  return window > 0 ? std::max<int64_t>(0, position - window + 1) / chunk_keys : 0;
+}
+
+void AttentionEngine::attend_task(size_t layer, const Projections& in, const Task& task, int64_t kv_head,
+                                  Worker& worker) {
+  const Attention& a = attention(layer);
+  const Piece& piece = pieces_[static_cast<size_t>(task.piece)];
+  const int64_t value_stride = layout_.value_stride(layer);
+  const QueryRows rows = gather_queries(layer, in, piece, task.first, task.count, kv_head, worker);
+  for (int r = 0; r < rows.rows; r++) worker.running[static_cast<size_t>(r)].maximum = nothing_seen;
+  for (int64_t c = first_chunk(layer, rows.first_position); c * chunk_keys <= rows.last_position; c++) {
+    attend_chunk(layer, *piece.cache, kv_head, c, rows, worker);
+    for (int r = 0; r < rows.rows; r++)
+      merge_chunk(value_stride, worker.running[static_cast<size_t>(r)], worker.total.data() + r * value_stride,
+                  worker.chunk[static_cast<size_t>(r)], worker.gathered.data() + r * value_stride);
+  }
+  for (int r = 0; r < rows.rows; r++) {
+    const int64_t row = piece.first_row + task.first + r / rows.heads, head = kv_head * rows.heads + r % rows.heads;
+    float* to = output_.data() + row * output_stride_ + head * a.value_head_dim;
+    for (int64_t d = 0; d < a.value_head_dim; d++)
+      to[d] = worker.total[r * value_stride + d] / worker.running[static_cast<size_t>(r)].sum;
+  }
+}
+
+// One row: heads and chunks are shared out. The thread that has the newest chunk of a head also keeps the new key and
+// value there.
+void AttentionEngine::attend_split(size_t layer, const Projections& in, int thread) {
+  const Attention& a = attention(layer);
+  const Piece& piece = pieces_.front();
+  Worker& worker = workers_[static_cast<size_t>(thread)];
+  const int64_t first = first_chunk(layer, piece.start), chunks = piece.start / chunk_keys + 1 - first;
+  const int64_t value_stride = layout_.value_stride(layer);
+  const Range mine = share(a.kv_heads * chunks, thread, pool_.size());
+  QueryRows rows;
+  for (int64_t i = mine.begin, gathered_for = -1; i < mine.end; i++) {
+    const int64_t kv_head = i / chunks, chunk = first + i % chunks;
+    if (kv_head != gathered_for) rows = gather_queries(layer, in, piece, 0, 1, kv_head, worker);
+    gathered_for = kv_head;
+    if (chunk == piece.start / chunk_keys) remember(layer, in, piece, 0, kv_head, worker);
+    attend_chunk(layer, *piece.cache, kv_head, chunk, rows, worker);
+    for (int r = 0; r < rows.rows; r++) {
+      const int64_t at = (kv_head * rows.heads + r) * split_chunks_ + chunk - first;
+      split_rows_[static_cast<size_t>(at)] = worker.chunk[static_cast<size_t>(r)];
+      std::memcpy(split_values_.data() + at * value_stride, worker.gathered.data() + r * value_stride,
+                  static_cast<size_t>(value_stride) * 4);
+    }
+  }
+}
+
+const float* AttentionEngine::merge_split(size_t layer, Worker& worker) {
+  const Attention& a = attention(layer);
+  const int64_t position = pieces_.front().start, value_stride = layout_.value_stride(layer);
+  const int64_t chunks = position / chunk_keys + 1 - first_chunk(layer, position);
+  for (int64_t h = 0; h < a.heads; h++) {
+    SoftmaxRow running{.maximum = nothing_seen};
+    float* total = worker.total.data();
+    for (int64_t at = h * split_chunks_; at < h * split_chunks_ + chunks; at++)
+      merge_chunk(value_stride, running, total, split_rows_[static_cast<size_t>(at)],
+                  split_values_.data() + at * value_stride);
+    for (int64_t d = 0; d < a.value_head_dim; d++) worker.output[h * a.value_head_dim + d] = total[d] / running.sum;
+  }
+  return worker.output.data();
+}
+
+}  // namespace foretell

@@ -1,0 +1,124 @@
+// Attention (Vaswani et al., arXiv:1706.03762) over the cached keys and values, for the rows of a batch.
+//
+// Softmax is taken over chunks of 256 keys that start at multiples of 256, and the chunks' results are merged in their
+// order. So an answer does not depend on how a prompt was cut up, nor on the threads that shared the chunks.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "arch/spec.h"
+#include "base/aligned_buffer.h"
+#include "base/thread_pool.h"
+#include "kernels/table.h"
+#include "model/kv_cache.h"
+#include "model/weights.h"
+
+namespace foretell {
+
+// One sequence's part of a batch.
+struct Piece {
+  KvCache* cache = nullptr;
+  int64_t first_row = 0, rows = 0;
+  int64_t start = 0;  // the position of its first row
+};
+
+// What a layer's projections left: rows of heads side by side. Strides in floats.
+struct Projections {
+  const float* queries;  // [rows, heads * head_dim]
+  const float* keys;     // [rows, kv_heads * head_dim]
+  const float* values;   // [rows, kv_heads * value_head_dim]
+  int64_t query_stride, key_stride, value_stride;
+};
+
+class AttentionEngine {
+ public:
+  AttentionEngine(const ModelSpec& spec, const Weights& weights, const kernels::Table& table, const KvLayout& layout,
+                  ThreadPool& pool, int64_t max_rows);
+
+  // Before the threads start on a batch. The caches must have room for their rows.
+  void begin(std::span<const Piece> pieces, int64_t rows);
+  // Each thread computes the rotary angles of its rows; a barrier must follow.
+  void compute_angles(int thread);
+
+  // Called by all threads when the projections of `layer` are complete: keeps the new keys and values and attends.
+  // Returns what each row's heads gathered, [rows, heads * value_head_dim] with output_stride(); with one row each
+  // thread has its own copy.
+  const float* attend(size_t layer, const Projections& in, int thread);
+  int64_t output_stride() const { return output_stride_; }
+
+ private:
+  struct RotaryTable {
+    std::vector<float> frequencies;  // [pairs]
+    float magnitude = 1;
+    AlignedBuffer<float> cosines, sines;  // [rows, pairs]
+  };
+  // Queries that share a key-value head: rows are (query, head of the group).
+  struct QueryRows {
+    int rows = 0, heads = 0;
+    int64_t first_position = 0, last_position = 0;
+  };
+  struct Worker {
+    AlignedBuffer<float> queries;                     // [rows, key stride]
+    AlignedBuffer<int16_t> queries16;                 // [rows, key stride]
+    std::vector<float> query_scales;                  // [rows]
+    AlignedBuffer<float> scores;                      // [rows, chunk_keys]: scores, then weights
+    AlignedBuffer<int32_t> scores32;                  // [rows, chunk_keys]
+    AlignedBuffer<int16_t> weights16;                 // [rows, chunk_keys]
+    std::vector<float> weight_scales;                 // [rows]
+    AlignedBuffer<float> gathered;                    // [rows, value stride]: one chunk's weighted sum of values
+    AlignedBuffer<int32_t> gathered32;                // the same as integers
+    AlignedBuffer<float> total;                       // [rows, value stride]: of the chunks so far
+    std::vector<kernels::SoftmaxRow> chunk, running;  // [rows]
+    AlignedBuffer<float> key, value;                  // one head's, padded with zeros
+    AlignedBuffer<int8_t> integers;
+    AlignedBuffer<float> output;  // [heads * value_head_dim], for a batch of one row
+  };
+  struct Task {
+    int64_t piece, first, count;  // rows of a piece, from `first` on
+  };
+
+  const Attention& attention(size_t layer) const { return std::get<Attention>(spec_.layers[layer].mixer); }
+  void prepare_head(size_t layer, const Norm& norm, int64_t row, float* head) const;
+  void remember(size_t layer, const Projections& in, const Piece& piece, int64_t row, int64_t kv_head, Worker& worker);
+  QueryRows gather_queries(size_t layer, const Projections& in, const Piece& piece, int64_t first, int64_t count,
+                           int64_t kv_head, Worker& worker);
+  void attend_chunk(size_t layer, const KvCache& cache, int64_t kv_head, int64_t chunk, const QueryRows& rows,
+                    Worker& worker);
+  void weigh_floats(size_t layer, const KvLayout::Head& head, int end, const QueryRows& rows, Worker& worker);
+  void weigh_integers(size_t layer, const KvLayout::Head& head, int end, const QueryRows& rows, Worker& worker);
+  void attend_task(size_t layer, const Projections& in, const Task& task, int64_t kv_head, Worker& worker);
+  void attend_split(size_t layer, const Projections& in, int thread);
+  const float* merge_split(size_t layer, Worker& worker);
+  void merge_chunk(int64_t values, kernels::SoftmaxRow& running, float* total, const kernels::SoftmaxRow& chunk,
+                   const float* gathered) const;
+  int64_t first_chunk(size_t layer, int64_t position) const;
+
+  const ModelSpec& spec_;
+  const Weights& weights_;
+  const kernels::Table& table_;
+  const KvLayout& layout_;
+  ThreadPool& pool_;
+
+  std::span<const Piece> pieces_;
+  int64_t rows_ = 0;
+  std::vector<int64_t> positions_;  // [rows]
+  std::vector<Task> tasks_;
+  std::atomic<int64_t> next_task_{0};
+
+  std::vector<RotaryTable> rotary_tables_;
+  std::vector<int> rotary_of_layer_;  // an index into rotary_tables_, or -1
+  int64_t tile_queries_ = 1;          // queries of one task
+  int64_t output_stride_ = 0;
+  AlignedBuffer<float> output_;  // [rows, heads * value_head_dim]
+  std::vector<Worker> workers_;
+
+  // For a batch of one row: what each head has from each chunk.
+  int64_t split_chunks_ = 0;
+  std::vector<kernels::SoftmaxRow> split_rows_;  // [heads, chunks]
+  AlignedBuffer<float> split_values_;            // [heads, chunks, value stride]
+};
+
+}  // namespace foretell

@@ -1,0 +1,72 @@
+#include "model/kv_cache.h"
+
+#include <cstring>
+
+namespace foretell {
+namespace {
+
+using kernels::chunk_keys;
+using kernels::key_columns;
+
+constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+}  // namespace
+
+KvLayout::KvLayout(const ModelSpec& spec, KvFormat format) : format_(format) {
+  const int64_t element = format == KvFormat::Int8 ? 1 : 4;
+  for (const LayerSpec& layer : spec.layers) {
+    const auto& a = std::get<Attention>(layer.mixer);
+    Layer l{};
+    l.offset = block_bytes_;
+    l.key_dim = a.head_dim;
+    l.key_stride = round_up(a.head_dim, 16);
+    l.value_dim = a.value_head_dim;
+    l.value_stride = round_up(a.value_head_dim, 16);
+    l.key_bytes = round_up(l.key_dim, 2) * chunk_keys * element;
+    l.value_bytes = l.value_stride * chunk_keys * element;
+    l.scale_bytes = format == KvFormat::Int8 ? chunk_keys * 4 : 0;
+    l.head_bytes = l.key_bytes + l.value_bytes + 2 * l.scale_bytes;
+    layers_.push_back(l);
+    block_bytes_ += a.kv_heads * l.head_bytes;
+  }
+  bytes_per_token_ = block_bytes_ / chunk_keys;
+}
+
+KvLayout::Head KvLayout::head(std::byte* block, size_t layer, int64_t head) const {
+  const Layer& l = layers_[layer];
+  std::byte* p = block + l.offset + head * l.head_bytes;
+  std::byte* key_scales = p + l.key_bytes;
+  std::byte* values = key_scales + l.scale_bytes;
+  return {p, reinterpret_cast<float*>(key_scales), values, reinterpret_cast<float*>(values + l.value_bytes)};
+}
+
+void KvLayout::store(const kernels::Table& table, const Head& head, size_t layer, int64_t slot, const float* key,
+                     const float* value, int8_t* scratch) const {
+  const Layer& l = layers_[layer];
+  const int64_t column = slot % key_columns;
+  std::byte* keys = head.keys + slot / key_columns * (l.key_bytes / (chunk_keys / key_columns));
+  if (format_ == KvFormat::Float32) {
+    auto* to = reinterpret_cast<float*>(keys) + column;
+    for (int64_t d = 0; d < l.key_dim; d++) to[d * key_columns] = key[d];
+    std::memcpy(reinterpret_cast<float*>(head.values) + slot * l.value_stride, value,
+                static_cast<size_t>(l.value_dim) * 4);
+    return;
+  }
+  head.key_scales[slot] = table.to_int8(key, l.key_stride, scratch);
+  for (int64_t d = 0; d < l.key_dim; d++)
+    keys[(d / 2 * key_columns + column) * 2 + d % 2] = static_cast<std::byte>(scratch[d]);
+  head.value_scales[slot] = table.to_int8(value, l.value_stride, scratch);
+  std::byte* to = head.values + slot / 2 * l.value_stride * 2 + slot % 2;
+  for (int64_t d = 0; d < l.value_dim; d++) to[2 * d] = static_cast<std::byte>(scratch[d]);
+}
+
+KvCache::KvCache(const KvLayout& layout, int64_t capacity) : layout_(&layout), capacity_(capacity) {
+  blocks_.reserve(static_cast<size_t>((capacity + chunk_keys - 1) / chunk_keys));
+}
+
+void KvCache::reserve(int64_t tokens) {
+  while (static_cast<int64_t>(blocks_.size()) * chunk_keys < tokens)
+    blocks_.push_back(std::make_shared<AlignedBytes>(static_cast<size_t>(layout_->block_bytes())));
+}
+
+}  // namespace foretell

@@ -1,0 +1,170 @@
+#include "foretell/model.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "arch/open_model.h"
+#include "kernels/dispatch.h"
+#include "model/forward.h"
+
+namespace foretell {
+
+class Model::Implementation {
+ public:
+  Implementation(const std::filesystem::path& path, const LoadOptions& options)
+      : table_(kernels::select_table(options.isa)), pool_(options.threads > 0 ? options.threads : available_cores()) {
+    auto checkpoint = std::make_shared<const Checkpoint>(open_model(path));
+    const ConfigReader config(checkpoint->config, config_file(*checkpoint));
+    const Family& family = find_family(config);
+    spec_ = family.describe(config);
+    weights_ = bind(family, spec_, std::move(checkpoint), pool_,
+                    {.quantize_bits = options.quantize_bits, .progress = options.progress});
+    forward_ = std::make_unique<Forward>(spec_, weights_, table_, pool_, options.precision);
+  }
+
+  void step(std::span<const Span> spans, const LogitsCallback& on_logits, const std::function<bool()>& stop);
+
+  const kernels::Table& table_;
+  ThreadPool pool_;
+  ModelSpec spec_;
+  Weights weights_;
+  std::unique_ptr<Forward> forward_;
+
+ private:
+  struct Wanted {  // a row of the batch whose logits are wanted
+    int64_t row;
+    size_t span, token;
+  };
+  void check(std::span<const Span> spans) const;
+  void run_batch(std::span<const Piece> pieces, std::span<const TokenId> tokens, std::span<const Wanted> wanted,
+                 const LogitsCallback& on_logits);
+};
+
+class Sequence::Implementation {
+ public:
+  Implementation(const KvLayout& layout, int64_t capacity) : cache(layout, capacity) {}
+  KvCache cache;
+};
+
+void Model::Implementation::check(std::span<const Span> spans) const {
+  for (size_t i = 0; i < spans.size(); i++) {
+    const Span& span = spans[i];
+    for (size_t j = 0; j < i; j++)
+      if (spans[j].sequence == span.sequence) throw Error({.what = "a sequence stands in one step twice"});
+    const KvCache& cache = span.sequence->implementation().cache;
+    const int64_t length = cache.length + static_cast<int64_t>(span.tokens.size());
+    if (length > cache.capacity())
+      throw Error({.what = "the text is longer than the context",
+                   .expected = "at most " + std::to_string(cache.capacity()) + " tokens",
+                   .found = std::to_string(length)});
+    for (const TokenId id : span.tokens) {
+      if (id < 0 || id >= spec_.vocabulary)
+        throw Error({.what = "a token id is outside of the model's vocabulary",
+                     .expected = "0 to " + std::to_string(spec_.vocabulary - 1),
+                     .found = std::to_string(id)});
+    }
+  }
+}
+
+void Model::Implementation::run_batch(std::span<const Piece> pieces, std::span<const TokenId> tokens,
+                                      std::span<const Wanted> wanted, const LogitsCallback& on_logits) {
+  for (const Piece& piece : pieces) piece.cache->reserve(piece.start + piece.rows);
+  forward_->run(pieces, tokens);
+  for (const Piece& piece : pieces) piece.cache->length = piece.start + piece.rows;
+  for (size_t first = 0; first < wanted.size(); first += Forward::max_logit_rows) {
+    const auto group = wanted.subspan(first, std::min<size_t>(Forward::max_logit_rows, wanted.size() - first));
+    int64_t rows[Forward::max_logit_rows];
+    for (size_t i = 0; i < group.size(); i++) rows[i] = group[i].row;
+    const float* logits = forward_->logits({rows, group.size()});
+    for (size_t i = 0; i < group.size(); i++)
+      on_logits(group[i].span, group[i].token,
+                {logits + static_cast<int64_t>(i) * forward_->logits_stride(), static_cast<size_t>(spec_.vocabulary)});
+  }
+}
+
+// Fills batches of at most Forward::max_rows rows with the spans' tokens, in order.
+void Model::Implementation::step(std::span<const Span> spans, const LogitsCallback& on_logits,
+                                 const std::function<bool()>& stop) {
+  check(spans);
+  std::vector<Piece> pieces;
+  std::vector<TokenId> tokens;
+  std::vector<Wanted> wanted;
+  const auto flush = [&] {
+    if (!tokens.empty()) run_batch(pieces, tokens, wanted, on_logits);
+    pieces.clear();
+    tokens.clear();
+    wanted.clear();
+  };
+  for (size_t s = 0; s < spans.size(); s++) {
+    const Span& span = spans[s];
+    KvCache& cache = span.sequence->implementation().cache;
+    for (size_t done = 0; done < span.tokens.size();) {
+      const size_t count = std::min(span.tokens.size() - done, static_cast<size_t>(Forward::max_rows) - tokens.size());
+      const auto first_row = static_cast<int64_t>(tokens.size());
+      pieces.push_back({&cache, first_row, static_cast<int64_t>(count), cache.length});
+      for (size_t i = done; i < done + count; i++) {
+        const bool last = i + 1 == span.tokens.size();
+        if (span.logits == Span::Logits::All || (span.logits == Span::Logits::Last && last))
+          wanted.push_back({static_cast<int64_t>(tokens.size()), s, i});
+        tokens.push_back(span.tokens[i]);
+      }
+      done += count;
+      if (tokens.size() < static_cast<size_t>(Forward::max_rows)) continue;
+      flush();
+      if (stop && stop()) return;
+    }
+  }
+  flush();
+}
+
+Model::Model(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+Model::~Model() = default;
+
+Model Model::load(const std::filesystem::path& path, const LoadOptions& options) {
+  return Model(std::make_unique<Implementation>(path, options));
+}
+
+const std::string& Model::architecture() const { return implementation_->spec_.architecture; }
+int64_t Model::vocabulary_size() const { return implementation_->spec_.vocabulary; }
+int64_t Model::hidden_size() const { return implementation_->spec_.hidden; }
+int64_t Model::layers() const { return static_cast<int64_t>(implementation_->spec_.layers.size()); }
+int64_t Model::context_length() const { return implementation_->spec_.context; }
+bool Model::context_is_hard() const { return implementation_->spec_.positions.has_value(); }
+int64_t Model::weights_bytes() const { return static_cast<int64_t>(implementation_->weights_.arena.size()); }
+int64_t Model::kv_bytes_per_token() const { return implementation_->forward_->kv_layout().bytes_per_token(); }
+int Model::threads() const { return implementation_->pool_.size(); }
+std::string_view Model::isa() const { return implementation_->table_.name; }
+
+void Model::step(std::span<const Span> spans, const LogitsCallback& on_logits, const std::function<bool()>& stop) {
+  implementation_->step(spans, on_logits, stop);
+}
+
+std::span<const float> Model::next_logits(Sequence& sequence, std::span<const TokenId> tokens) {
+  if (tokens.empty())
+    throw Error({.what = "there is no token to read", .expected = "at least one token", .found = "none"});
+  std::span<const float> result;
+  const Span span{.sequence = &sequence, .tokens = tokens, .logits = Span::Logits::Last};
+  step({&span, 1}, [&](size_t, size_t, std::span<const float> logits) { result = logits; });
+  return result;
+}
+
+Sequence::Sequence(const Model& model, int64_t capacity) {
+  const Model::Implementation& m = model.implementation();
+  if (capacity <= 0) capacity = m.spec_.context;
+  if (m.spec_.positions) capacity = std::min(capacity, m.spec_.positions->count);
+  implementation_ = std::make_unique<Implementation>(m.forward_->kv_layout(), capacity);
+}
+Sequence::Sequence(Sequence&&) noexcept = default;
+Sequence& Sequence::operator=(Sequence&&) noexcept = default;
+Sequence::~Sequence() = default;
+
+int64_t Sequence::length() const { return implementation_->cache.length; }
+int64_t Sequence::capacity() const { return implementation_->cache.capacity(); }
+void Sequence::truncate(int64_t length) {
+  implementation_->cache.length = std::clamp<int64_t>(length, 0, implementation_->cache.length);
+}
+
+}  // namespace foretell

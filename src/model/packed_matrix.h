@@ -1,0 +1,42 @@
+// A weight matrix in the order in which the kernels read it (kernels/table.h describes the layouts).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "checkpoint/stored_matrix.h"
+#include "kernels/table.h"
+
+namespace foretell {
+
+// Some rows of a stored matrix, or, with `transposed`, some columns of one that is stored [inputs, outputs].
+struct MatrixSource {
+  StoredMatrix stored;
+  int64_t first = 0;
+  int64_t rows = 0, cols = 0;  // [outputs, inputs] of this matrix
+  bool transposed = false;
+};
+
+struct PackedMatrix {
+  kernels::Format format = kernels::Format::Float32;
+  kernels::Scale scale = kernels::Scale::Float16;
+  int64_t rows = 0, cols = 0;       // [outputs, inputs]
+  const std::byte* data = nullptr;  // in the model's arena
+  int64_t stride = 0;               // bytes from one unit to the next
+
+  int64_t units() const { return (rows + kernels::unit_rows - 1) / kernels::unit_rows; }
+  int64_t unit_bytes() const { return kernels::unit_bytes(format, scale, cols); }
+  int64_t bytes() const { return units() * unit_bytes(); }
+  const std::byte* unit(int64_t i) const { return data + i * stride; }
+};
+
+// How `source` will be packed; `quantize_bits` is 0, 4 or 8, for float matrices whose inputs come in whole groups.
+PackedMatrix plan_packing(const MatrixSource& source, int quantize_bits);
+
+// Packs one unit to `out`, unit_bytes() bytes. Throws Error where a number does not fit.
+void pack_unit(const MatrixSource& source, const PackedMatrix& matrix, int64_t unit, std::byte* out);
+
+// Row `row` as floats, [cols].
+void unpack_row(const PackedMatrix& matrix, int64_t row, float* out);
+
+}  // namespace foretell

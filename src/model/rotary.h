@@ -1,0 +1,24 @@
+// Rotary position embedding (Su et al., arXiv:2104.09864): how far each pair of dimensions turns.
+#pragma once
+
+#include <vector>
+
+#include "arch/spec.h"
+
+namespace foretell {
+
+// The angle of each pair for one step of position, [dims / 2], as float32 (the reference keeps them so), with the
+// scaling.
+std::vector<float> rotary_frequencies(const Rotary& rotary);
+
+// What the cosines and sines are multiplied with (YaRN's attention factor), else 1.
+float rotary_magnitude(const Rotary& rotary);
+
+// The cosines and sines of one position, [frequencies.size()] each.
+void rotary_angles(const std::vector<float>& frequencies, float magnitude, int64_t position, float* cosines,
+                   float* sines);
+
+// Turns the pairs of one head in place; cosines and sines are [pairs].
+void turn(float* head, Rotary::Pairing pairing, const float* cosines, const float* sines, int64_t pairs);
+
+}  // namespace foretell
