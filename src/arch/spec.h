@@ -71,7 +71,7 @@ struct Dense {
 
 struct LayerSpec {
   std::optional<NormSpec> attn_in = {}, attn_out = {}, mlp_in = {}, mlp_out = {};  // each where the family has it
-  enum class Residual : uint8_t { Sequential, Parallel };      // parallel: attention and MLP read the same input
+  enum class Residual : uint8_t { Sequential, Parallel };  // parallel: attention and MLP read the same input
   Residual residual = Residual::Sequential;
   float residual_scale = 1;
   std::variant<Attention> mixer;

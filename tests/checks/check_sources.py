@@ -27,7 +27,7 @@ LAYERS = [
     {"cli"},
 ]
 RANK = {folder: rank for rank, folders in enumerate(LAYERS) for folder in folders}
-PUBLIC = {"error": "base"}  # the folder of a public header that has another name than its folder
+PUBLIC = {"error": "base", "foretell": "generate"}  # public headers that have another name than their folder
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 INTRINSICS = re.compile(r"^(\w+intrin\.h|arm_\w+\.h)$")
