@@ -1,0 +1,12 @@
+// The commands, one file each. main.cpp adds them in this order, which is the order of the help.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include "cli/context.h"
+
+namespace foretell::cli {
+
+void add_completion_command(CLI::App& app, Context& context);
+
+}  // namespace foretell::cli

@@ -1,0 +1,72 @@
+#include "cli/context.h"
+
+#include <nlohmann/json.hpp>
+
+#include "cli/options.h"
+
+namespace foretell::cli {
+
+void Context::print_json(const nlohmann::ordered_json& document) {
+  out.write(document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
+
+CLI::App& add_command(CLI::App& app, Context& context, const std::string& name, const std::string& description,
+                      const std::vector<std::string>& examples, std::function<void()> run) {
+  CLI::App* command = app.add_subcommand(name, description);
+  std::string footer = examples.empty() ? "" : "Examples:";
+  for (const std::string& example : examples) footer += "\n  " + example;
+  command->footer(footer);
+  command->callback([&context, run = std::move(run)] { context.run = run; });
+  return *command;
+}
+
+void add_model_option(CLI::App& command, Context& context, bool positional) {
+  add_text(command, positional ? "-m,--model,model" : "-m,--model", context.options.model, "MODEL",
+           "A model folder, a .safetensors, .gguf or .json file, a name under models/ or $FORETELL_MODELS, or org/name "
+           "in the local Hugging Face cache")
+      ->default_str("smollm2-135m-instruct")
+      ->group("Model");
+}
+
+void add_compute_options(CLI::App& command, Context& context) {
+  CommonOptions& o = context.options;
+  const Whole threads{.least = 1, .most = 1024}, tokens{.least = 1, .most = int64_t{1} << 40};
+  add_choice<Precision>(
+      command, "--precision", o.precision,
+      {{"fast", Precision::Fast}, {"high", Precision::High}, {"exact", Precision::Exact}},
+      "How activations are computed: in 8 bits where the weights are quantized, in 16, or in float32 throughout")
+      ->group("Model");
+  add_choice<int>(command, "--quantize", o.quantize_bits, {{"none", 0}, {"8", 8}, {"4", 4}},
+                  "Quantize float weights to so many bits while loading")
+      ->group("Model");
+  add_number(command, "-c,--context", o.context, tokens, "The most tokens of prompt and answer")
+      ->default_str("the model's")
+      ->group("Model");
+  add_number(command, "-t,--threads", o.threads, threads, "Threads to compute with")
+      ->default_str("the physical cores")
+      ->group("Model");
+  add_choice<std::string>(command, "--isa", o.isa, {{"portable", "portable"}, {"avx2", "avx2"}, {"avx512", "avx512"}},
+                          "The instruction set to compute with; results do not depend on it")
+      ->default_str("the best of this machine")
+      ->group("Model");
+}
+
+void add_seed_option(CLI::App& command, Context& context) {
+  add_number(command, "--seed", context.options.seed, Limits<uint64_t>{}, "Where the random numbers begin")
+      ->default_str("random");
+}
+
+void add_output_options(CLI::App& command, Context& context, bool json) {
+  CommonOptions& o = context.options;
+  if (json) add_switch(command, "--json", o.json, "Print the result as JSON")->group("Output");
+  add_choice<ColorChoice>(command, "--color", o.color,
+                          {{"auto", ColorChoice::Auto}, {"always", ColorChoice::Always}, {"never", ColorChoice::Never}},
+                          "Colour in the result")
+      ->group("Output");
+  CLI::Option* quiet = add_switch(command, "-q,--quiet", o.quiet, "Say nothing on stderr but errors");
+  CLI::Option* verbose = add_switch(command, "-v,--verbose", o.verbose, "Say more on stderr");
+  quiet->group("Output");
+  verbose->group("Output")->excludes(quiet);
+}
+
+}  // namespace foretell::cli
