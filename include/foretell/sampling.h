@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -54,8 +55,8 @@ struct SamplingOptions {
   int64_t min_tokens = 0;              // this many generated tokens
 
   std::vector<std::string> order =
-      {};  // the samplers' names in the order in which they run; empty: default_sampler_order()
-  uint64_t seed = 0;
+      {};                        // the samplers' names in the order in which they run; empty: default_sampler_order()
+  std::optional<uint64_t> seed = {};  // absent: a random one (SamplerChain::seed tells which)
 };
 
 // A token that may come next. Removed tokens are not in the list; the logit is as the samplers so far have left it.
@@ -101,6 +102,9 @@ class Candidates {
 // Random numbers that depend on nothing but a seed and a place in the text: number `index` for the token at `position`.
 // Uniform in [0, 1), multiples of 2^-53.
 double uniform_random(uint64_t seed, uint64_t position, uint32_t index);
+
+// A seed that nobody chose, below 2^32 so that every JSON reader keeps it.
+uint64_t random_seed();
 
 // What a sampler may look at beside the candidates.
 struct SamplingState {

@@ -19,7 +19,7 @@ const SamplerKind& find_kind(const std::string& name) {
 
 }  // namespace
 
-SamplerChain::SamplerChain(const SamplingOptions& options) : seed_(options.seed) {
+SamplerChain::SamplerChain(const SamplingOptions& options) : seed_(options.seed ? *options.seed : random_seed()) {
   check_ranges(options);
   std::vector<std::string> order = options.order.empty() ? default_sampler_order() : options.order;
   // Greedy is greedy, whatever else runs: an order that leaves the temperature out does not turn it into a draw.

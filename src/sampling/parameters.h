@@ -18,6 +18,7 @@ struct SamplingParameter {
   double min = 0, max = 0;
   bool above_min = false;  // min itself is out of the range
   std::string_view help;
+  bool draw_only = false;  // transformers uses it only where it draws (do_sample), not in greedy search
 
   double get(const SamplingOptions& options) const;
   void set(SamplingOptions& options, double value) const;

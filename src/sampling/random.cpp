@@ -2,6 +2,8 @@
 // generator: the n-th number needs no state and no numbers before it.
 #include "sampling/random.h"
 
+#include <random>
+
 #include "foretell/sampling.h"
 
 namespace foretell {
@@ -16,6 +18,11 @@ std::array<uint32_t, 4> philox4x32(std::array<uint32_t, 4> counter, std::array<u
     key[1] += 0xBB67AE85;  // sqrt(3) - 1
   }
   return counter;
+}
+
+uint64_t random_seed() {
+  std::random_device device;
+  return static_cast<uint32_t>(device());
 }
 
 double uniform_random(uint64_t seed, uint64_t position, uint32_t index) {

@@ -1,0 +1,109 @@
+// The loop that turns predictions into text: read the prompt, choose a token, append it, and again until there is a
+// reason to stop.
+//
+//   foretell::Sequence sequence(model);
+//   foretell::GenerateOptions options;
+//   options.max_tokens = 64;
+//   foretell::Generation out = foretell::generate(model, tokenizer, sequence, tokenizer.encode("Once upon a time"),
+//   options,
+//                                                 [](std::string_view text) { std::cout << text << std::flush; });
+//
+// foretell.h has it shorter. Threads: as Model's; `interrupt` may be set by any thread and by a signal handler.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "foretell/model.h"
+#include "foretell/sampling.h"
+#include "foretell/tokenizer.h"
+
+namespace foretell {
+
+struct GenerateOptions {
+  SamplingOptions sampling = {};       // its end_ids end the text
+  int64_t max_tokens = 512;            // generated ones
+  std::vector<std::string> stop = {};  // texts that end the generation; nothing of them is given out
+  bool ignore_end = false;             // end tokens are tokens like others
+  int64_t logprobs = -1;  // how many of the best log-probabilities to report for each token; -1: none at all
+  // Set to true from elsewhere: the generation ends at the next token, or between two blocks of the prompt.
+  const std::atomic<bool>* interrupt = nullptr;
+  std::function<void(size_t done, size_t total)> on_prefill = {};  // called now and then while the prompt is read
+};
+
+enum class FinishReason {
+  Stop,         // an end token or a stop text
+  Length,       // max_tokens
+  Context,      // the context is full
+  Interrupted,  // as asked for
+};
+std::string_view name(FinishReason reason);  // "stop", "length", "context", "interrupted"
+
+// Of the model's own distribution: temperature 1, no sampler.
+struct TokenLogprob {
+  TokenId id = 0;
+  double logprob = 0;  // natural logarithm
+};
+struct ChosenLogprob : TokenLogprob {
+  std::vector<TokenLogprob> top;  // the best ones, best first, lower ids first among equals
+};
+
+struct GenerateTiming {
+  double prefill_s = 0;  // reading the prompt, up to the logits of its last token
+  int64_t prefill_tokens = 0;
+  double decode_s = 0;  // from there to the end
+  int64_t decode_tokens = 0;
+};
+
+struct Generation {
+  std::vector<TokenId> ids;  // without the end token and the tokens of a stop text
+  std::string text;          // exactly what was given to on_text
+  FinishReason finish_reason = FinishReason::Length;
+  uint64_t seed = 0;
+  GenerateTiming timing;
+  std::vector<ChosenLogprob> logprobs;  // one for each id, where asked for
+};
+
+// Whole characters, as soon as they are certain not to belong to a stop text.
+using OnText = std::function<void(std::string_view text)>;
+
+// What predicts: a model that is reading one text. The loop needs no more than this.
+class Predictor {
+ public:
+  virtual ~Predictor() = default;
+  virtual int64_t length() const = 0;    // tokens read
+  virtual int64_t capacity() const = 0;  // tokens that it can read at most
+  virtual void truncate(int64_t length) = 0;
+  // Reads the tokens (at least one) and gives the logits after the last, valid until the next call. `stop`, where
+  // given, is asked now and then; where it says true, nothing is given and some of the tokens may have been read.
+  virtual std::span<const float> read(std::span<const TokenId> tokens, const std::function<bool()>& stop) = 0;
+};
+
+// The predictor has read a beginning of the prompt already, or nothing: its first length() tokens are taken to be the
+// prompt's. Throws Error where the prompt is empty, longer than the context or has ids that the tokenizer does not
+// know, for options out of their range and for logits that are not numbers.
+Generation generate(Predictor& predictor, const Tokenizer& tokenizer, std::span<const TokenId> prompt,
+                    const GenerateOptions& options, const OnText& on_text = {});
+Generation generate(Model& model, const Tokenizer& tokenizer, Sequence& sequence, std::span<const TokenId> prompt,
+                    const GenerateOptions& options, const OnText& on_text = {});
+
+// What a model's publisher recommends, from generation_config.json and config.json.
+//   do_sample true      the values there; for those that are not, transformers': temperature 1, top_k 50, the rest off
+//   do_sample false     greedy
+//   neither             the values there, as above; and where there are none temperature 0.8, top-k 40, top-p 0.95,
+//   min-p
+//                       0.05 (llama.cpp's choice)
+// Penalties and the like hold in each case.
+struct GenerationDefaults {
+  SamplingOptions sampling;        // for somebody who asks for nothing
+  SamplingOptions if_asked;        // what holds beside the samplers that somebody asks for
+  std::vector<TokenId> bos_ids;    // what an empty prompt begins with: one token, or none is known
+  std::vector<std::string> notes;  // for a log: where the values come from, and the settings that are ignored
+};
+
+}  // namespace foretell

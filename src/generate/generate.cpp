@@ -1,0 +1,220 @@
+#include "foretell/generate.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "generate/logprobs.h"
+#include "generate/stop_matcher.h"
+
+namespace foretell {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+// The ids as text: whole characters, up to a stop text.
+class TextStream {
+ public:
+  TextStream(const Tokenizer& tokenizer, std::span<const TokenId> prompt, const GenerateOptions& options,
+             const OnText& on_text)
+      : decoder_(tokenizer), stops_(options.stop), on_text_(on_text) {
+    // The decoder needs to know what the answer follows on: some vocabularies leave out the blank at the start of a
+    // text.
+    constexpr size_t enough = 16;
+    for (const TokenId id : prompt.last(std::min(prompt.size(), enough))) (void)decoder_.push(id);
+  }
+
+  // False where a stop text has come.
+  bool push(TokenId id) {
+    starts_.push_back(decoded_);
+    decode(decoder_.push(id));
+    return !stops_.found();
+  }
+
+  void finish() {
+    decode(decoder_.finish());
+    give(stops_.finish());
+  }
+
+  const std::string& text() const { return text_; }
+  // How many of the ids have a part in the text: not those that lie in the stop text altogether.
+  size_t ids_in_text() const {
+    size_t count = starts_.size();
+    if (stops_.found()) {
+      while (count > 0 && starts_[count - 1] >= text_.size()) count--;
+    }
+    return count;
+  }
+
+ private:
+  void decode(const std::string& piece) {
+    decoded_ += piece.size();
+    give(stops_.push(piece));
+  }
+  void give(const std::string& piece) {
+    if (piece.empty()) return;
+    text_ += piece;
+    if (on_text_) on_text_(piece);
+  }
+
+  StreamDecoder decoder_;
+  StopMatcher stops_;
+  const OnText& on_text_;
+  std::string text_;
+  size_t decoded_ = 0;          // bytes that came out of the decoder
+  std::vector<size_t> starts_;  // for each id, decoded_ before it
+};
+
+void check_prompt(const Predictor& predictor, std::span<const TokenId> prompt) {
+  if (prompt.empty()) throw Error({.what = "the prompt has no tokens", .expected = "at least one"});
+  const auto length = static_cast<int64_t>(prompt.size());
+  if (length <= predictor.capacity()) return;
+  throw Error({.what = "the prompt is longer than the context",
+               .expected = "at most " + std::to_string(predictor.capacity()) + " tokens",
+               .found = std::to_string(length),
+               .hint = "-c/--context sets a larger context, where the model has one; else shorten the prompt"});
+}
+
+class Run {
+ public:
+  Run(Predictor& predictor, const Tokenizer& tokenizer, std::span<const TokenId> prompt, const GenerateOptions& options,
+      const OnText& on_text)
+      : predictor_(predictor),
+        options_(options),
+        chain_(chain_options(options)),
+        stream_(tokenizer, prompt, options, on_text),
+        prompt_length_(prompt.size()),
+        history_(prompt.begin(), prompt.end()) {
+    history_.reserve(prompt.size() + static_cast<size_t>(std::min<int64_t>(options.max_tokens, 4096)));
+  }
+
+  Generation run() {
+    result_.seed = chain_.seed();
+    if (options_.max_tokens > 0) {
+      const std::span<const float> logits = prefill();
+      const auto start = Clock::now();
+      result_.finish_reason = logits.empty() ? FinishReason::Interrupted : decode(logits);
+      result_.timing.decode_s = seconds_since(start);
+    }
+    stream_.finish();
+    result_.ids.assign(history_.begin() + static_cast<std::ptrdiff_t>(prompt_length_), history_.end());
+    result_.timing.decode_tokens = static_cast<int64_t>(result_.ids.size());
+    result_.ids.resize(stream_.ids_in_text());
+    if (options_.logprobs >= 0) result_.logprobs.resize(result_.ids.size());
+    result_.text = stream_.text();
+    return std::move(result_);
+  }
+
+ private:
+  static SamplingOptions chain_options(const GenerateOptions& options) {
+    SamplingOptions sampling = options.sampling;
+    if (options.ignore_end) sampling.end_ids.clear();
+    return sampling;
+  }
+
+  bool interrupted() const { return options_.interrupt && options_.interrupt->load(std::memory_order_relaxed); }
+
+  // The logits after the prompt; empty where it was interrupted.
+  std::span<const float> prefill() {
+    // What was read stays read, but for the last token: it has to be read now to get its logits.
+    const auto last = static_cast<int64_t>(prompt_length_) - 1;
+    if (predictor_.length() > last) predictor_.truncate(last);
+    const auto known = static_cast<size_t>(predictor_.length());
+    const auto start = Clock::now();
+    const std::function<bool()> stop = [this, known] {
+      if (options_.on_prefill)
+        options_.on_prefill(static_cast<size_t>(predictor_.length()) - known, prompt_length_ - known);
+      return interrupted();
+    };
+    const auto logits = predictor_.read(std::span(history_).first(prompt_length_).subspan(known), stop);
+    if (options_.on_prefill) options_.on_prefill(prompt_length_ - known, prompt_length_ - known);
+    result_.timing.prefill_s = seconds_since(start);
+    result_.timing.prefill_tokens = predictor_.length() - static_cast<int64_t>(known);
+    return logits;
+  }
+
+  FinishReason decode(std::span<const float> logits) {
+    while (true) {
+      if (interrupted()) return FinishReason::Interrupted;
+      const TokenId id = chain_.sample(logits, history_, prompt_length_).id;
+      if (is_end(id)) return FinishReason::Stop;
+      if (options_.logprobs >= 0)
+        result_.logprobs.push_back(logprobs_of(logits, id, static_cast<size_t>(options_.logprobs)));
+      history_.push_back(id);
+      if (!stream_.push(id)) return FinishReason::Stop;
+      if (generated() >= options_.max_tokens) return FinishReason::Length;
+      if (predictor_.length() >= predictor_.capacity()) return FinishReason::Context;
+      logits = predictor_.read({&history_.back(), 1}, {});
+    }
+  }
+
+  int64_t generated() const { return static_cast<int64_t>(history_.size() - prompt_length_); }
+  bool is_end(TokenId id) const {
+    const auto& ends = options_.sampling.end_ids;
+    return !options_.ignore_end && std::find(ends.begin(), ends.end(), id) != ends.end();
+  }
+
+  Predictor& predictor_;
+  const GenerateOptions& options_;
+  SamplerChain chain_;
+  TextStream stream_;
+  const size_t prompt_length_;
+  std::vector<TokenId> history_;  // the prompt and what was generated
+  Generation result_;
+};
+
+// A model and its sequence as the loop sees them.
+class ModelPredictor : public Predictor {
+ public:
+  ModelPredictor(Model& model, Sequence& sequence) : model_(model), sequence_(sequence) {}
+  int64_t length() const override { return sequence_.length(); }
+  int64_t capacity() const override { return sequence_.capacity(); }
+  void truncate(int64_t length) override { sequence_.truncate(length); }
+
+  std::span<const float> read(std::span<const TokenId> tokens, const std::function<bool()>& stop) override {
+    if (tokens.size() == 1) return model_.next_logits(sequence_, tokens);
+    const Span span{&sequence_, tokens, Span::Logits::Last};
+    logits_.clear();
+    const auto keep = [this](size_t, size_t, std::span<const float> logits) {
+      logits_.assign(logits.begin(), logits.end());
+    };
+    model_.step({&span, 1}, keep, stop);
+    return logits_;
+  }
+
+ private:
+  Model& model_;
+  Sequence& sequence_;
+  std::vector<float> logits_;  // [vocabulary], after a prompt
+};
+
+}  // namespace
+
+std::string_view name(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::Stop:
+      return "stop";
+    case FinishReason::Length:
+      return "length";
+    case FinishReason::Context:
+      return "context";
+    case FinishReason::Interrupted:
+      return "interrupted";
+  }
+  return "";
+}
+
+Generation generate(Predictor& predictor, const Tokenizer& tokenizer, std::span<const TokenId> prompt,
+                    const GenerateOptions& options, const OnText& on_text) {
+  check_prompt(predictor, prompt);
+  return Run(predictor, tokenizer, prompt, options, on_text).run();
+}
+
+Generation generate(Model& model, const Tokenizer& tokenizer, Sequence& sequence, std::span<const TokenId> prompt,
+                    const GenerateOptions& options, const OnText& on_text) {
+  ModelPredictor predictor(model, sequence);
+  return generate(predictor, tokenizer, prompt, options, on_text);
+}
+
+}  // namespace foretell
