@@ -9,7 +9,8 @@
 //
 // The same logits, history, options and seed give the same token on every machine: probabilities are computed in double
 // with one order for each sum, and the random numbers are this library's own. They depend on the seed and the position
-// in the text only, so a text that is continued later goes on as if it had never stopped.
+// in the text only, so a text that is continued later goes on as if it had never stopped (but for Mirostat, which
+// remembers).
 //
 // Threads: a chain is used by one thread at a time. After its first token it allocates nothing.
 #pragma once
@@ -38,16 +39,31 @@ struct LogitBias {
 
 // What the samplers do; each default leaves its sampler out. The comments of src/sampling/*.cpp cite the sources.
 struct SamplingOptions {
-  double temperature = 1;     // logits are divided by it; 0: the most probable token (greedy)
-  int64_t top_k = 0;          // keep the k most probable; 0: all
-  double top_p = 1;           // keep the most probable that together reach this probability; 1: all
-  double min_p = 0;           // keep those at least this part as probable as the best; 0: all
-  double typical_p = 1;       // keep those with the most typical surprise that together reach this probability; 1: all
-  double epsilon_cutoff = 0;  // keep those at least this probable; 0: all
-  double eta_cutoff = 0;      // the same, but less where the distribution is flat; 0: all
+  double temperature = 1;        // logits are divided by it; 0: the most probable token (greedy)
+  double dynatemp_range = 0;     // the temperature moves with the entropy, by so much up and down; 0: it stays
+  double dynatemp_exponent = 1;  // how it moves
+  int64_t top_k = 0;             // keep the k most probable; 0: all
+  double top_p = 1;              // keep the most probable that together reach this probability; 1: all
+  double min_p = 0;              // keep those at least this part as probable as the best; 0: all
+  double typical_p = 1;        // keep those with the most typical surprise that together reach this probability; 1: all
+  double top_n_sigma = 0;      // keep those whose logit is at most n standard deviations below the best; 0: all
+  double epsilon_cutoff = 0;   // keep those at least this probable; 0: all
+  double eta_cutoff = 0;       // the same, but less where the distribution is flat; 0: all
+  double xtc_probability = 0;  // how often the most probable ones are removed; 0: never
+  double xtc_threshold = 0.1;  // those that are: from this probability on, but for the least probable of them
+  int64_t mirostat = 0;        // 1 or 2: keep the surprise near a target, instead of the cuts above; 0: off
+  double mirostat_tau = 5;     // the target, in bits
+  double mirostat_eta = 0.1;   // how fast the cut follows
   double repetition_penalty = 1;  // divides positive and multiplies negative logits of tokens in the window; 1: none
-  int64_t penalty_last_n = -1;    // the penalties' window: the last n tokens of prompt and answer; -1: all of them
+  double presence_penalty = 0;    // taken off the logits of tokens in the window; 0: none
+  double frequency_penalty = 0;   // the same, for each time that they are there; 0: none
+  int64_t penalty_last_n = -1;    // these penalties' window: the last n tokens of prompt and answer; -1: all of them
   int64_t no_repeat_ngram = 0;    // no run of n tokens comes twice; 0: any may
+  double dry_multiplier = 0;  // taken off, times base^(run - allowed length), of what would repeat a run; 0: nothing
+  double dry_base = 1.75;
+  int64_t dry_allowed_length = 2;          // shorter runs may be repeated
+  int64_t dry_penalty_last_n = -1;         // the window in which runs are looked for; -1: the whole text
+  std::vector<TokenId> dry_breakers = {};  // runs end at these (tokens_containing finds them)
 
   std::vector<LogitBias> logit_bias = {};
   std::vector<TokenId> suppress = {};  // never come next
@@ -55,7 +71,7 @@ struct SamplingOptions {
   int64_t min_tokens = 0;              // this many generated tokens
 
   std::vector<std::string> order =
-      {};                        // the samplers' names in the order in which they run; empty: default_sampler_order()
+      {};  // the samplers' names in the order in which they run; empty: default_sampler_order()
   std::optional<uint64_t> seed = {};  // absent: a random one (SamplerChain::seed tells which)
 };
 
@@ -129,6 +145,7 @@ class Sampler {
   virtual ~Sampler() = default;
   virtual std::string_view name() const = 0;  // the flag's name: "top-k"
   virtual void apply(Candidates& candidates, const SamplingState& state) = 0;
+  virtual void accept(const Draw&) {}  // what was drawn in the end
 };
 
 class SamplerChain {
@@ -144,7 +161,7 @@ class SamplerChain {
   using Observer = std::function<void(std::string_view stage, const Candidates& candidates)>;
   Candidates& apply(std::span<const float> logits, std::span<const TokenId> history, size_t prompt_length,
                     const Observer& observer = {});
-  // Chooses one of the candidates that the last apply() left.
+  // Chooses one of the candidates that the last apply() left, and tells the samplers.
   Draw draw();
   // Both. Throws Error where the logits are not numbers (Candidates::assign).
   Draw sample(std::span<const float> logits, std::span<const TokenId> history, size_t prompt_length);
@@ -161,6 +178,9 @@ class SamplerChain {
 
 // The names of all samplers in the order in which they run if nothing else is asked for.
 std::vector<std::string> default_sampler_order();
+
+// The ids of all tokens whose text has one of the texts in it.
+std::vector<TokenId> tokens_containing(const Tokenizer& tokenizer, std::span<const std::string> texts);
 
 // log(sum of exp(logits)), in double. -infinities count as nothing. A token's log-probability is its logit minus this.
 double log_sum_exp(std::span<const float> logits);

@@ -31,6 +31,7 @@ SamplerChain::SamplerChain(const SamplingOptions& options) : seed_(options.seed 
         order.begin() + static_cast<std::ptrdiff_t>(i)) {
       throw Error({.what = "a sampler is named twice", .where = "samplers", .found = "\"" + order[i] + "\""});
     }
+    if (kind.cuts && options.mirostat > 0 && options.order.empty()) continue;  // it takes their place
     if (auto sampler = kind.make(options)) samplers_.push_back(std::move(sampler));
   }
 }
@@ -65,6 +66,7 @@ Draw SamplerChain::draw() {
   draw.probability = weights.probability(chosen);
   draw.from = before / weights.total;
   draw.to = std::min(1.0, reached / weights.total);
+  for (const auto& sampler : samplers_) sampler->accept(draw);
   return draw;
 }
 

@@ -6,16 +6,22 @@ std::span<const SamplerKind> sampler_kinds() {
   static constexpr SamplerKind kinds[] = {
       {"logit-bias", make_logit_bias},
       {"repetition-penalty", make_repetition_penalty},
+      {"presence-penalty", make_presence_penalty},
+      {"frequency-penalty", make_frequency_penalty},
       {"no-repeat-ngram", make_no_repeat_ngram},
+      {"dry", make_dry},
       {"min-tokens", make_min_tokens},
       {"suppress", make_suppress},
       {"temp", make_temperature},
-      {"top-k", make_top_k},
-      {"top-p", make_top_p},
-      {"min-p", make_min_p},
-      {"typical-p", make_typical_p},
-      {"epsilon-cutoff", make_epsilon_cutoff},
-      {"eta-cutoff", make_eta_cutoff},
+      {"top-n-sigma", make_top_n_sigma, true},
+      {"top-k", make_top_k, true},
+      {"top-p", make_top_p, true},
+      {"min-p", make_min_p, true},
+      {"typical-p", make_typical_p, true},
+      {"epsilon-cutoff", make_epsilon_cutoff, true},
+      {"eta-cutoff", make_eta_cutoff, true},
+      {"xtc", make_xtc, true},
+      {"mirostat", make_mirostat},
   };
   return kinds;
 }

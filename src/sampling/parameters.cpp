@@ -20,22 +20,46 @@ std::span<const SamplingParameter> sampling_parameters() {
   using O = SamplingOptions;
   static constexpr SamplingParameter parameters[] = {
       {"temp", "temperature", &O::temperature, 0, large, false,
-       "divide the logits by T; 0: always the most probable token", true},
-      {"top-k", "top_k", &O::top_k, 0, large, false, "keep the K most probable tokens; 0: all", true},
-      {"top-p", "top_p", &O::top_p, 0, 1, false, "keep the most probable tokens that together reach P; 1: all", true},
-      {"min-p", "min_p", &O::min_p, 0, 1, false, "keep tokens at least P times as probable as the best; 0: all", true},
+       "divide the logits by N; 0: always the most probable token", true},
+      {"dynatemp-range", "", &O::dynatemp_range, 0, large, false,
+       "let the temperature move by N up and down with the entropy; 0: it stays"},
+      {"dynatemp-exponent", "", &O::dynatemp_exponent, 0, large, false,
+       "how it moves: (entropy / greatest entropy) ^ N"},
+      {"top-n-sigma", "", &O::top_n_sigma, 0, large, false,
+       "keep logits at most N standard deviations below the best; 0: all"},
+      {"top-k", "top_k", &O::top_k, 0, large, false, "keep the N most probable tokens; 0: all", true},
+      {"top-p", "top_p", &O::top_p, 0, 1, false, "keep the most probable tokens that together reach N; 1: all", true},
+      {"min-p", "min_p", &O::min_p, 0, 1, false, "keep tokens at least N times as probable as the best; 0: all", true},
       {"typical-p", "typical_p", &O::typical_p, 0, 1, false,
-       "keep the tokens whose surprise is nearest to the average and that together reach P; 1: all", true},
+       "keep the tokens whose surprise is nearest to the average and that together reach N; 1: all", true},
       {"epsilon-cutoff", "epsilon_cutoff", &O::epsilon_cutoff, 0, 1, false,
-       "keep tokens with a probability of at least E; 0: all", true},
+       "keep tokens with a probability of at least N; 0: all", true},
       {"eta-cutoff", "eta_cutoff", &O::eta_cutoff, 0, 1, false,
-       "the same, with less than E where the distribution is flat; 0: all", true},
+       "the same, with less than N where the distribution is flat; 0: all", true},
+      {"xtc-probability", "", &O::xtc_probability, 0, 1, false,
+       "how often the most probable tokens are excluded; 0: never"},
+      {"xtc-threshold", "", &O::xtc_threshold, 0, 1, false,
+       "those that are: from this probability on, but for the least probable of them"},
+      {"mirostat", "", &O::mirostat, 0, 2, false,
+       "1 or 2: Mirostat, in place of the cuts (top-k, top-p and the like); 0: off"},
+      {"mirostat-tau", "", &O::mirostat_tau, 0, large, false, "the surprise that Mirostat aims at, in bits"},
+      {"mirostat-eta", "", &O::mirostat_eta, 0, large, false, "how fast Mirostat learns"},
       {"repetition-penalty", "repetition_penalty", &O::repetition_penalty, 0, large, true,
-       "make tokens that are there already less likely: divide positive and multiply negative logits by X; 1: off"},
+       "make tokens of the text less likely: divide positive and multiply negative logits by N; 1: off"},
+      {"presence-penalty", "", &O::presence_penalty, -large, large, false,
+       "take N off the logits of tokens of the text; 0: off"},
+      {"frequency-penalty", "", &O::frequency_penalty, -large, large, false,
+       "take N off for each time that they are there; 0: off"},
       {"penalty-last-n", "", &O::penalty_last_n, -1, large, false,
-       "how many of the last tokens the penalties look at; -1: the whole text"},
+       "how many of the last tokens these penalties look at; -1: the whole text"},
       {"no-repeat-ngram", "no_repeat_ngram_size", &O::no_repeat_ngram, 0, large, false,
        "let no run of N tokens come twice; 0: any may"},
+      {"dry-multiplier", "", &O::dry_multiplier, 0, large, false,
+       "DRY: take N * base ^ (length - allowed length) off tokens that would repeat a run of the text; 0: off"},
+      {"dry-base", "", &O::dry_base, 1, large, false, "DRY's base"},
+      {"dry-allowed-length", "", &O::dry_allowed_length, 0, large, false, "shorter runs may be repeated"},
+      {"dry-penalty-last-n", "", &O::dry_penalty_last_n, -1, large, false,
+       "how many of the last tokens DRY looks at; -1: the whole text"},
       {"min-tokens", "min_new_tokens", &O::min_tokens, 0, large, false, "do not end before N tokens are there"},
   };
   return parameters;
@@ -56,6 +80,7 @@ bool SamplingParameter::contains(double value) const {
 
 std::string SamplingParameter::range() const {
   std::string text = is_integer() ? "a whole number " : "a number ";
+  if (min <= -large && max >= large) return is_integer() ? "a whole number" : "a number";
   if (above_min) {
     text += "above " + number(min);
     return max < large ? text + ", at most " + number(max) : text;

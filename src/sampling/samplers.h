@@ -14,22 +14,30 @@ namespace foretell {
 using MakeSampler = std::unique_ptr<Sampler>(const SamplingOptions&);
 MakeSampler make_logit_bias;
 MakeSampler make_repetition_penalty;
+MakeSampler make_presence_penalty;
+MakeSampler make_frequency_penalty;
 MakeSampler make_no_repeat_ngram;
+MakeSampler make_dry;
 MakeSampler make_min_tokens;
 MakeSampler make_suppress;
 MakeSampler make_temperature;
+MakeSampler make_top_n_sigma;
 MakeSampler make_top_k;
 MakeSampler make_top_p;
 MakeSampler make_min_p;
 MakeSampler make_typical_p;
 MakeSampler make_epsilon_cutoff;
 MakeSampler make_eta_cutoff;
+MakeSampler make_xtc;
+MakeSampler make_mirostat;
 
 struct SamplerKind {
   std::string_view name;  // in SamplingOptions::order and --samplers
   MakeSampler* make;
+  bool cuts = false;  // removes improbable candidates: Mirostat takes its place
 };
-// In the default order, which is that of transformers' generate() (GenerationMixin._get_logits_processor, 5.23).
+// In the default order, which is that of transformers' generate() (GenerationMixin._get_logits_processor, 5.23);
+// samplers that it lacks stand where their authors or llama.cpp put them.
 std::span<const SamplerKind> sampler_kinds();
 
 }  // namespace foretell

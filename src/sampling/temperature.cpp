@@ -1,6 +1,8 @@
 // Temperature: softmax(logits / T). Ackley, Hinton, Sejnowski, "A learning algorithm for Boltzmann machines" (1985).
 // T < 1 sharpens the distribution, T > 1 flattens it. Edge cases: 0 keeps the token with the best logit alone, the
 // lowest id where several have it; so does a T so small that the quotients overflow.
+#include "sampling/temperature.h"
+
 #include <cmath>
 
 #include "sampling/samplers.h"
@@ -9,35 +11,38 @@
 namespace foretell {
 namespace {
 
+void keep_best(Candidates& candidates) {
+  const float best = candidates.best_logit();
+  bool found = false;
+  candidates.keep_if([&](size_t i) {
+    if (found || candidates.items()[i].logit != best) return false;
+    return found = true;
+  });
+}
+
 class Temperature : public Sampler {
  public:
-  explicit Temperature(double temperature) : temperature_(static_cast<float>(temperature)) {}
+  explicit Temperature(double temperature) : temperature_(temperature) {}
   std::string_view name() const override { return "temp"; }
-
-  void apply(Candidates& candidates, const SamplingState&) override {
-    if (temperature_ == 0) return keep_best(candidates);
-    const auto items = candidates.items();
-    const float size = largest(items.size(), [items](size_t i) { return std::abs(items[i].logit); });
-    if (!std::isfinite(size / temperature_)) return keep_best(candidates);
-    for (Candidate& c : candidates.items()) c.logit /= temperature_;
-  }
+  void apply(Candidates& candidates, const SamplingState&) override { apply_temperature(candidates, temperature_); }
 
  private:
-  static void keep_best(Candidates& candidates) {
-    const float best = candidates.best_logit();
-    bool found = false;
-    candidates.keep_if([&](size_t i) {
-      if (found || candidates.items()[i].logit != best) return false;
-      return found = true;
-    });
-  }
-
-  const float temperature_;
+  const double temperature_;
 };
 
 }  // namespace
 
+void apply_temperature(Candidates& candidates, double temperature) {
+  const auto divisor = static_cast<float>(temperature);  // the reference divides in float32
+  if (divisor == 0) return keep_best(candidates);
+  const auto items = candidates.items();
+  const float size = largest(items.size(), [items](size_t i) { return std::abs(items[i].logit); });
+  if (!std::isfinite(size / divisor)) return keep_best(candidates);
+  for (Candidate& c : items) c.logit /= divisor;
+}
+
 std::unique_ptr<Sampler> make_temperature(const SamplingOptions& options) {
+  if (options.dynatemp_range > 0 && options.temperature > 0) return make_dynamic_temperature(options);
   return options.temperature == 1 ? nullptr : std::make_unique<Temperature>(options.temperature);
 }
 
