@@ -27,7 +27,7 @@
 #include <vector>
 
 #include "foretell/error.h"
-#include "foretell/tokenizer.h"
+#include "foretell/token_id.h"
 
 namespace foretell {
 

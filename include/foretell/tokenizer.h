@@ -13,9 +13,9 @@
 #include <string_view>
 #include <vector>
 
-namespace foretell {
+#include "foretell/token_id.h"
 
-using TokenId = int32_t;
+namespace foretell {
 
 // A token and the bytes of the input, [start, end), that it stands for. Tokens that were added (BOS...) have start ==
 // end.

@@ -27,7 +27,8 @@ LAYERS = [
     {"cli"},
 ]
 RANK = {folder: rank for rank, folders in enumerate(LAYERS) for folder in folders}
-PUBLIC = {"error": "base", "foretell": "generate"}  # public headers that have another name than their folder
+# Public headers that have another name than their folder.
+PUBLIC = {"error": "base", "foretell": "generate", "token_id": "base"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 INTRINSICS = re.compile(r"^(\w+intrin\.h|arm_\w+\.h)$")
