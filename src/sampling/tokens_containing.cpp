@@ -1,4 +1,5 @@
 #include "foretell/sampling.h"
+#include "foretell/tokenizer.h"
 
 namespace foretell {
 
