@@ -36,7 +36,7 @@ struct LoadOptions {
   int quantize_bits = 0;                 // 8 or 4: float weights are quantized so while loading; 0: used as they are
   int threads = 0;                       // 0: the physical cores that the process may use
   std::string isa = {};                  // "portable", "avx2" or "avx512"; empty: the best that this machine has
-  std::function<void(double)> progress;  // called now and then with the part of the loading that is done, 0 to 1
+  std::function<void(double)> progress = {};  // called now and then with the part of the loading that is done, 0 to 1
 };
 
 class Sequence;

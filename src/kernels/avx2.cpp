@@ -45,16 +45,26 @@ inline void dots4(const unsigned char* panel, const unsigned char* tile, __m256i
 template <int R>
 inline void dots8(const unsigned char* panel, const unsigned char* tile, __m256i (&dots)[R][2]) {
   const __m256i nibble = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1), sixteens = _mm256_set1_epi16(16);
-  FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int h = 0; h < 2; h++) {
-    __m256i low = _mm256_setzero_si256(), high = _mm256_setzero_si256();
+  FORETELL_UNROLL for (int h = 0; h < 2; h++) {
+    __m256i low[R], high[R];
+    FORETELL_UNROLL for (int r = 0; r < R; r++) low[r] = high[r] = _mm256_setzero_si256();
     FORETELL_UNROLL for (int quad = 0; quad < 8; quad++) {
-      int32_t four;
-      __builtin_memcpy(&four, tile + 4 * (quad * R + r), 4);
-      const __m256i w = load256(panel + 64 * quad + 32 * h), x = _mm256_set1_epi32(four);
-      low = _mm256_add_epi16(low, _mm256_maddubs_epi16(_mm256_and_si256(w, nibble), x));
-      high = _mm256_add_epi16(high, _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(w, 4), nibble), x));
+      const __m256i w = load256(panel + 64 * quad + 32 * h);
+      __m256i w_low = _mm256_and_si256(w, nibble), w_high = _mm256_and_si256(_mm256_srli_epi16(w, 4), nibble);
+      FORETELL_KEEP(w_low);
+      FORETELL_KEEP(w_high);
+      FORETELL_UNROLL for (int r = 0; r < R; r++) {
+        int32_t four;
+        __builtin_memcpy(&four, tile + 4 * (quad * R + r), 4);
+        const __m256i x = _mm256_set1_epi32(four);
+        low[r] = _mm256_add_epi16(low[r], _mm256_maddubs_epi16(w_low, x));
+        high[r] = _mm256_add_epi16(high[r], _mm256_maddubs_epi16(w_high, x));
+        FORETELL_KEEP(low[r]);
+        FORETELL_KEEP(high[r]);
+      }
     }
-    dots[r][h] = _mm256_add_epi32(_mm256_madd_epi16(low, ones), _mm256_madd_epi16(high, sixteens));
+    FORETELL_UNROLL for (int r = 0; r < R; r++) dots[r][h] =
+        _mm256_add_epi32(_mm256_madd_epi16(low[r], ones), _mm256_madd_epi16(high[r], sixteens));
   }
 }
 

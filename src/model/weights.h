@@ -53,7 +53,7 @@ struct Weights {
 
 struct BindOptions {
   int quantize_bits = 0;
-  std::function<void(double)> progress;
+  std::function<void(double)> progress = {};
 };
 
 // Finds every tensor that the spec asks for, checks its shape, and packs it; on all threads of the pool, layer by

@@ -1,0 +1,46 @@
+#include "base/memory_speed.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "base/aligned_buffer.h"
+
+namespace foretell {
+namespace {
+
+// A sum over everything, in several chains, so that the loads and not the additions decide.
+uint64_t read_all(const uint64_t* data, int64_t begin, int64_t end) {
+  constexpr int chains = 16;
+  uint64_t sums[chains] = {};
+  for (int64_t i = begin; i + chains <= end; i += chains)
+    for (int c = 0; c < chains; c++) sums[c] += data[i + c];
+  uint64_t sum = 0;
+  for (const uint64_t s : sums) sum += s;
+  return sum;
+}
+
+}  // namespace
+
+double measure_read_bandwidth(ThreadPool& pool) {
+  using Clock = std::chrono::steady_clock;
+  const AlignedBuffer<uint64_t> buffer(int64_t{512} << 17);  // 512 MiB, beyond the last-level caches of today
+  pool.run([&](int thread) {
+    const Range mine = share(buffer.size(), thread, pool.size());
+    std::memset(buffer.data() + mine.begin, 1, static_cast<size_t>(mine.size()) * sizeof(uint64_t));
+  });
+  double best = 0;
+  std::atomic<uint64_t> sum{0};
+  for (int pass = 0; pass < 8; pass++) {
+    const auto begin = Clock::now();
+    pool.run([&](int thread) {
+      const Range mine = share(buffer.size(), thread, pool.size());
+      sum.fetch_add(read_all(buffer.data(), mine.begin, mine.end), std::memory_order_relaxed);
+    });
+    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    best = std::max(best, static_cast<double>(buffer.size()) * sizeof(uint64_t) / seconds);
+  }
+  return sum.load() == 0 ? 0 : best;  // the sum is used, so that the reading is done
+}
+
+}  // namespace foretell
