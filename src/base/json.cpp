@@ -5,7 +5,17 @@
 
 namespace foretell {
 
+void check_no_nul(std::string_view text, const std::filesystem::path& source) {
+  const size_t position = text.find('\0');
+  if (position == std::string_view::npos) return;
+  throw Error({.what = "not valid JSON",
+               .file = source.string(),
+               .where = "byte " + std::to_string(position + 1),
+               .found = "a NUL byte"});
+}
+
 Json parse_json(std::string_view text, const std::filesystem::path& source) {
+  check_no_nul(text, source);
   try {
     return Json::parse(text);
   } catch (const nlohmann::json::parse_error& e) {

@@ -11,6 +11,8 @@ using Json = nlohmann::json;
 
 // Throws Error with the byte offset where the text is not JSON. `source` is the file that the text comes from.
 Json parse_json(std::string_view text, const std::filesystem::path& source);
+// nlohmann takes a NUL for the end of the text; in JSON there is none.
+void check_no_nul(std::string_view text, const std::filesystem::path& source);
 Json read_json_file(const std::filesystem::path& path);
 
 }  // namespace foretell

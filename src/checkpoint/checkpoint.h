@@ -23,6 +23,7 @@ struct TensorView {
   std::vector<int64_t> shape;  // as published: a matrix is [outputs, inputs]; row-major, the last one is contiguous
   std::span<const std::byte> bytes;  // exactly what dtype and shape ask for; not always aligned to the dtype
   std::filesystem::path file;        // where it lies, for errors
+  bool mapped = false;               // the bytes lie in a file's mapping, so their pages may be let go
   int64_t interleaved_heads = 0;     // GGUF's order of rotary rows: within each of this many heads, row 2i is the
                                      // published row i and row 2i+1 is row i + head_dim/2. 0: as published
   float offset = 0;                  // a number that the format has added to every element (GGUF's Gemma norms: 1)
@@ -32,7 +33,7 @@ struct TensorView {
 
 struct Checkpoint {
   std::filesystem::path path;                              // the folder or file it was opened from
-  std::string format;                                      // "safetensors", "json", "gguf"
+  std::string format;                                      // "safetensors", "json", "gguf"; empty without weights
   Json config;                                             // config.json's object; GGUF's metadata in the same spelling
   Json generation_config;                                  // generation_config.json's object, or null
   std::map<std::string, TensorView, std::less<>> tensors;  // by the names of the published folder
@@ -44,6 +45,8 @@ struct Checkpoint {
   const TensorView* find(std::string_view name) const;
   // Throws Error where it is missing; the near names are the hint.
   const TensorView& at(std::string_view name) const;
+  // The file that config came from, for errors.
+  std::filesystem::path config_file() const;
 };
 
 struct OpenOptions {

@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace foretell {
 
 enum class DType : uint8_t {
-  // safetensors (its README lists the names)
+  // safetensors (the reference reader's enum Dtype; most of them can be listed only, not computed with)
   Bool,
   U8,
   I8,
@@ -24,6 +26,13 @@ enum class DType : uint8_t {
   F64,
   F8E4M3,
   F8E5M2,
+  F8E4M3FNUZ,
+  F8E5M2FNUZ,
+  F8E8M0,
+  F6E2M3,
+  F6E3M2,
+  F4,
+  C64,
   // GGUF blocks of 32 values (ggml's block_q8_0 and its kin)
   Q4_0,
   Q4_1,
@@ -35,12 +44,18 @@ enum class DType : uint8_t {
 struct DTypeInfo {
   DType dtype;
   std::string_view name;  // "F16", as safetensors or GGUF spells it
-  int block_elements;     // 1, or the values of a block
+  int block_elements;     // 1, or the values that share whole bytes
   int block_bytes;        // the bytes of one element or block
 };
 
 const DTypeInfo& info(DType dtype);
 std::optional<DType> dtype_from_name(std::string_view name);
 inline bool is_float(DType d) { return d == DType::F16 || d == DType::BF16 || d == DType::F32 || d == DType::F64; }
+
+// The bytes of a tensor, row-major without gaps; nothing where that overflows 64 bits or ends inside a block. Sizes are
+// not negative.
+std::optional<int64_t> tensor_bytes(DType dtype, const std::vector<int64_t>& shape);
+
+std::string shape_text(const std::vector<int64_t>& shape);  // "[2, 3]"
 
 }  // namespace foretell

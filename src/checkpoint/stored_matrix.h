@@ -1,9 +1,8 @@
 // A weight matrix as it is stored, [rows, cols] = [outputs, inputs], read row by row, whatever the layout:
 //   floats    F16, BF16, F32, F64
-//   affine    MLX's groups: X.weight (uint32, 32/bits values each, lowest bits first; for 3, 5 and 6 bits the values
-//   run on
-//             across the words as one string of bits), X.scales, X.biases; w = q * scale + bias for each group of
-//             inputs
+//   affine    MLX's groups: X.weight (uint32 words that hold a row's values as one string of bits, lowest bits first;
+//             with 3, 5 and 6 bits a value may lie in two words), X.scales, X.biases; w = q * scale + bias for each
+//             group of inputs
 //   blocks    GGUF's Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, which are affine groups of 32 too
 #pragma once
 
@@ -14,6 +13,8 @@
 #include "checkpoint/checkpoint.h"
 
 namespace foretell {
+
+struct AffineScale;
 
 class StoredMatrix {
  public:
@@ -40,7 +41,8 @@ class StoredMatrix {
   // The dtype of the scales and biases: F16, BF16 or F32.
   DType scale_dtype() const { return scale_dtype_; }
 
-  // The matrix's elements [begin, end) of a row as floats, to out[end - begin]. For groups: q * scale + bias, fused.
+  // The matrix's elements [begin, end) of a row as floats, to out[end - begin]. For groups: q * scale + bias, rounded
+  // once.
   // Begin and end are multiples of the group or block size, or the end of the row.
   void read(int64_t row, int64_t begin, int64_t end, float* out) const;
   void read_row(int64_t row, float* out) const { read(row, 0, cols_, out); }
@@ -54,11 +56,20 @@ class StoredMatrix {
   const std::byte* row_scales(int64_t row) const;  // Affine only
   const std::byte* row_biases(int64_t row) const;  // Affine only
 
-  // Lets go of the file's pages that hold this matrix.
+  // Lets go of the file's pages that hold this matrix; memory that is no file's stays.
   void release() const;
 
  private:
+  void find_groups(const Checkpoint& checkpoint, const std::string& layer);
+  void take(const TensorView& tensor);
   int64_t stored_row(int64_t row) const;
+  int64_t row_stride() const;
+  // A row of Affine or Blocks, and one of its groups: the codes to codes[group_size].
+  struct GroupedRow {
+    const std::byte *codes, *scales, *biases;
+  };
+  GroupedRow grouped_row(int64_t row) const;
+  AffineScale unpack_group(const GroupedRow& row, int64_t group, uint8_t* codes) const;
 
   const TensorView* weight_ = nullptr;  // in the checkpoint, which outlives this
   const TensorView* scales_ = nullptr;
@@ -70,7 +81,7 @@ class StoredMatrix {
   DType scale_dtype_ = DType::F32;
 };
 
-// Elements [begin, end) of a float tensor as floats.
+// Elements [begin, end) of a float tensor as floats, less TensorView::offset. Throws Error for other dtypes.
 void read_floats(const TensorView& tensor, int64_t begin, int64_t end, float* out);
 
 }  // namespace foretell

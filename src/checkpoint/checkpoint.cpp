@@ -1,0 +1,158 @@
+#include "checkpoint/checkpoint.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/near_names.h"
+#include "checkpoint/json_weights.h"
+#include "checkpoint/quantization.h"
+#include "checkpoint/safetensors.h"
+#include "foretell/error.h"
+
+namespace foretell {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* single_file = "model.safetensors";
+constexpr const char* index_file = "model.safetensors.index.json";
+constexpr const char* json_file = "model.json";
+constexpr const char* understood = "model.safetensors, model.safetensors.index.json with its shards, or model.json";
+
+Json read_object(const fs::path& path) {
+  Json object = read_json_file(path);
+  if (!object.is_object())
+    throw Error({.what = "not a JSON object", .file = path.string(), .expected = "{...}", .found = object.type_name()});
+  return object;
+}
+
+// Names of the folder's files, sorted, for errors.
+std::vector<std::string> file_names(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// No weights under a name that is understood: says what lies there instead.
+Error no_weights(const fs::path& folder) {
+  constexpr std::array others = {".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx"};
+  ErrorParts parts = {.what = "no weights", .file = folder.string(), .expected = understood};
+  for (const char* extension : others) {
+    for (const std::string& name : file_names(folder)) {
+      if (!name.ends_with(extension)) continue;
+      parts.found = name;
+      if (name.starts_with("model-0") && name.ends_with(".safetensors"))
+        parts.hint = "a shard without the index: model.safetensors.index.json is missing";
+      else if (name.ends_with(".safetensors") || name.ends_with(".gguf"))
+        parts.hint = "name the file itself: " + (folder / name).string();
+      else
+        parts.hint = "weights of another program; most models are published as safetensors too";
+      return Error(parts);
+    }
+  }
+  return Error(parts);
+}
+
+void open_weights(const fs::path& folder, Checkpoint& checkpoint) {
+  const bool index = fs::exists(folder / index_file), single = fs::exists(folder / single_file);
+  const bool json = fs::exists(folder / json_file);
+  if (json && (index || single))
+    throw Error({.what = "two sets of weights",
+                 .file = folder.string(),
+                 .expected = "one",
+                 .found = std::string(json_file) + " and " + (index ? index_file : single_file),
+                 .hint = "name the file that is meant"});
+  if (json) return add_json_weights(folder / json_file, checkpoint);
+  if (!index && !single) throw no_weights(folder);
+  if (!index) return add_safetensors_file(folder / single_file, checkpoint);
+  add_safetensors_shards(folder / index_file, checkpoint);
+  const bool named = std::any_of(checkpoint.tensors.begin(), checkpoint.tensors.end(),
+                                 [&](const auto& t) { return t.second.file == folder / single_file; });
+  if (single && !named)
+    throw Error({.what = "two sets of weights",
+                 .file = folder.string(),
+                 .expected = "one",
+                 .found = std::string(single_file) + " and an index that does not name it",
+                 .hint = "name the file that is meant"});
+}
+
+// model-00001-of-00003.safetensors alone is a part of a model.
+void refuse_shard(const fs::path& path) {
+  const std::string name = path.stem().string();
+  const size_t of = name.rfind("-of-");
+  if (of == std::string::npos || !fs::exists(path.parent_path() / index_file)) return;
+  if (name.find_first_not_of("0123456789", of + 4) != std::string::npos || name.ends_with("-00001-of-00001")) return;
+  throw Error({.what = "one shard of a model",
+               .file = path.string(),
+               .expected = "the whole model",
+               .hint = "name the folder, or its model.safetensors.index.json"});
+}
+
+void open_weights_file(const fs::path& path, Checkpoint& checkpoint) {
+  const std::string name = path.filename().string();
+  if (name.ends_with(".safetensors.index.json")) return add_safetensors_shards(path, checkpoint);
+  if (name.ends_with(".json")) return add_json_weights(path, checkpoint);
+  refuse_shard(path);
+  add_safetensors_file(path, checkpoint);
+}
+
+}  // namespace
+
+int64_t TensorView::elements() const {
+  int64_t count = 1;
+  for (const int64_t size : shape) count *= size;
+  return count;
+}
+
+const TensorView* Checkpoint::find(std::string_view name) const {
+  const auto it = tensors.find(name);
+  return it == tensors.end() ? nullptr : &it->second;
+}
+
+const TensorView& Checkpoint::at(std::string_view name) const {
+  if (const TensorView* tensor = find(name)) return *tensor;
+  std::vector<std::string> names;
+  for (const auto& [other, tensor] : tensors) names.push_back(other);
+  throw Error({.what = "tensor is missing",
+               .file = path.string(),
+               .where = std::string(name),
+               .hint = did_you_mean(name, names)});
+}
+
+fs::path Checkpoint::config_file() const {
+  if (format == "gguf") return path;
+  return (fs::is_directory(path) ? path : path.parent_path()) / "config.json";
+}
+
+Checkpoint open_checkpoint(const fs::path& path, const OpenOptions& options) {
+  const fs::file_status status = fs::status(path);
+  if (!fs::exists(status)) throw Error({.what = "no such file or folder", .file = path.string()});
+  const std::string name = path.filename().string();
+  const bool folder = fs::is_directory(status), config_alone = !folder && name == "config.json";
+  if (!folder && !name.ends_with(".json") && !name.ends_with(".safetensors"))
+    throw Error({.what = "unknown kind of model file",
+                 .file = path.string(),
+                 .expected = "a folder, or a .safetensors, .gguf or .json file"});
+
+  Checkpoint checkpoint;
+  checkpoint.path = path;
+  const fs::path home = folder ? path : path.parent_path();
+  if (!fs::exists(home / "config.json"))
+    throw Error({.what = "config.json is missing",
+                 .file = (folder ? path : home / "config.json").string(),
+                 .expected = "a model's folder: config.json and " + std::string(understood)});
+  checkpoint.config = read_object(home / "config.json");
+  if (fs::exists(home / "generation_config.json"))
+    checkpoint.generation_config = read_object(home / "generation_config.json");
+  if (!options.tensors) return checkpoint;
+  check_quantization_method(checkpoint);
+  if (folder || config_alone)
+    open_weights(home, checkpoint);
+  else
+    open_weights_file(path, checkpoint);
+  return checkpoint;
+}
+
+}  // namespace foretell

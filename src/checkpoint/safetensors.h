@@ -1,0 +1,33 @@
+// safetensors files: an 8-byte little-endian header length, a JSON header, the tensors' bytes.
+// The format: https://github.com/huggingface/safetensors#format
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+
+namespace foretell {
+
+struct SafetensorsTensor {
+  std::string name;
+  DType dtype = DType::F32;
+  std::vector<int64_t> shape;
+  int64_t begin = 0, end = 0;  // its bytes, from the beginning of the file
+};
+
+// The tensors of a whole file in the order of their bytes. Throws Error where the file is not exactly as the format
+// says: all that the reference reader checks, and names that occur twice.
+std::vector<SafetensorsTensor> parse_safetensors(std::span<const std::byte> file, const std::filesystem::path& path);
+
+// Maps one file and adds its tensors to the checkpoint. Throws Error where one is there already.
+void add_safetensors_file(const std::filesystem::path& path, Checkpoint& checkpoint);
+
+// Adds the tensors of all shards of a model.safetensors.index.json.
+void add_safetensors_shards(const std::filesystem::path& index, Checkpoint& checkpoint);
+
+}  // namespace foretell

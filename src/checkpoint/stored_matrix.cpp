@@ -1,0 +1,262 @@
+#include "checkpoint/stored_matrix.h"
+
+#include <array>
+#include <cmath>
+#include <cstring>
+
+#include "base/float16.h"
+#include "base/mapped_file.h"
+#include "checkpoint/codes.h"
+#include "checkpoint/quantization.h"
+#include "foretell/error.h"
+
+namespace foretell {
+namespace {
+
+constexpr int64_t max_group = 128;
+
+Error tensor_error(const TensorView& tensor, const std::string& name, std::string what, std::string expected,
+                   std::string found) {
+  return Error({.what = std::move(what),
+                .file = tensor.file.string(),
+                .where = name,
+                .expected = std::move(expected),
+                .found = std::move(found)});
+}
+
+template <class T>
+T load(const std::byte* p) {  // not always aligned
+  T value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+
+// Elements [begin, end) at p, whatever the alignment.
+void convert(DType dtype, const std::byte* p, int64_t begin, int64_t end, float* out) {
+  const int64_t count = end - begin;
+  p += begin * info(dtype).block_bytes;
+  switch (dtype) {
+    case DType::F16:
+      for (int64_t i = 0; i < count; i++) out[i] = float_from_f16(load<uint16_t>(p + 2 * i));
+      return;
+    case DType::BF16:
+      for (int64_t i = 0; i < count; i++) out[i] = float_from_bf16(load<uint16_t>(p + 2 * i));
+      return;
+    case DType::F64:
+      for (int64_t i = 0; i < count; i++) out[i] = static_cast<float>(load<double>(p + 8 * i));
+      return;
+    default:
+      std::memcpy(out, p, static_cast<size_t>(count) * sizeof(float));
+  }
+}
+
+// The same for a tensor whose elements begin at p.
+void convert(const TensorView& tensor, const std::byte* p, int64_t begin, int64_t end, float* out) {
+  convert(tensor.dtype, p, begin, end, out);
+  if (tensor.offset == 0) return;
+  for (int64_t i = 0; i < end - begin; i++) out[i] -= tensor.offset;
+}
+
+// out = codes * scale + bias, rounded once. The product of a code and a 16-bit float has at most 19 significant bits,
+// so it is exact and needs no fused operation, which is slow where the compiler must call a function for it.
+void scale_codes(const uint8_t* codes, int64_t count, AffineScale group, bool short_scale, float* out) {
+  const auto [scale, bias] = group;
+  if (short_scale && std::abs(scale) < 0x1p100f) {
+    for (int64_t i = 0; i < count; i++) out[i] = static_cast<float>(codes[i]) * scale + bias;
+  } else {
+    for (int64_t i = 0; i < count; i++) out[i] = std::fma(static_cast<float>(codes[i]), scale, bias);
+  }
+}
+
+bool is_block(DType dtype) { return info(dtype).block_elements == 32; }
+
+int block_bits(DType dtype) {
+  switch (dtype) {
+    case DType::Q4_0:
+    case DType::Q4_1:
+      return 4;
+    case DType::Q5_0:
+    case DType::Q5_1:
+      return 5;
+    default:
+      return 8;
+  }
+}
+
+}  // namespace
+
+StoredMatrix StoredMatrix::of(const TensorView& tensor, std::string name) {
+  StoredMatrix m;
+  m.name_ = std::move(name);
+  m.take(tensor);
+  return m;
+}
+
+// Rows and columns of a tensor that is read as it is.
+void StoredMatrix::take(const TensorView& tensor) {
+  weight_ = &tensor;
+  if (tensor.shape.size() != 1 && tensor.shape.size() != 2)
+    throw tensor_error(tensor, name_, "not a matrix", "2 dimensions", shape_text(tensor.shape));
+  if (!is_float(tensor.dtype) && !is_block(tensor.dtype))
+    throw tensor_error(tensor, name_, "weights of this dtype cannot be read",
+                       "F32, F16, BF16, F64 or a known quantization", std::string(info(tensor.dtype).name));
+  rows_ = tensor.shape.size() == 1 ? 1 : tensor.shape[0];
+  cols_ = tensor.shape.back();
+  if (is_block(tensor.dtype)) {
+    layout_ = Layout::Blocks;
+    bits_ = block_bits(tensor.dtype);
+    group_size_ = info(tensor.dtype).block_elements;
+    scale_dtype_ = DType::F16;
+    if (cols_ % group_size_ != 0)
+      throw tensor_error(tensor, name_, "rows do not consist of whole blocks", "a multiple of 32 inputs",
+                         std::to_string(cols_));
+  }
+  const int64_t heads = tensor.interleaved_heads;
+  if (heads > 0 && rows_ % (2 * heads) != 0)
+    throw tensor_error(tensor, name_, "rows do not consist of whole heads",
+                       "a multiple of " + std::to_string(2 * heads), std::to_string(rows_));
+}
+
+StoredMatrix StoredMatrix::find(const Checkpoint& checkpoint, const std::string& name) {
+  using Kind = LayerQuantization::Kind;
+  constexpr std::string_view suffix = ".weight";
+  StoredMatrix m;
+  m.name_ = name;
+  const TensorView& weight = checkpoint.at(name);
+  if (!name.ends_with(suffix)) {
+    m.take(weight);
+    return m;
+  }
+  const std::string layer = name.substr(0, name.size() - suffix.size());
+  const bool grouped =
+      checkpoint.find(layer + ".scales") || checkpoint.find(layer + ".biases") || weight.dtype == DType::U32;
+  const LayerQuantization said = layer_quantization(checkpoint, layer);
+  if (!grouped && said.kind != Kind::Required) {
+    m.take(weight);
+    return m;
+  }
+  if (!grouped)
+    throw tensor_error(weight, name, "config.json says that the weights are quantized",
+                       "U32 with " + layer + ".scales and .biases", std::string(info(weight.dtype).name));
+  if (said.kind == Kind::None)
+    throw Error({.what = "quantized weights without a quantization",
+                 .file = checkpoint.config_file().string(),
+                 .where = said.key.empty() ? "quantization" : said.key,
+                 .expected = "bits and group_size, for " + name + " has scales or is U32",
+                 .found = said.key.empty() ? "nothing" : "false"});
+  m.weight_ = &weight;
+  m.bits_ = said.bits;
+  m.group_size_ = said.group_size;
+  m.find_groups(checkpoint, layer);
+  return m;
+}
+
+// Checks that words, scales and biases fit one another, the bits and the group size.
+void StoredMatrix::find_groups(const Checkpoint& checkpoint, const std::string& layer) {
+  layout_ = Layout::Affine;
+  scales_ = &checkpoint.at(layer + ".scales");
+  biases_ = &checkpoint.at(layer + ".biases");
+  if (weight_->dtype != DType::U32 || weight_->shape.size() != 2)
+    throw tensor_error(*weight_, name_, "not the words of quantized weights", "U32 [rows, words]",
+                       std::string(info(weight_->dtype).name) + " " + shape_text(weight_->shape));
+  scale_dtype_ = scales_->dtype;
+  if (scale_dtype_ != DType::F16 && scale_dtype_ != DType::BF16 && scale_dtype_ != DType::F32)
+    throw tensor_error(*scales_, layer + ".scales", "unexpected dtype", "F16, BF16 or F32",
+                       std::string(info(scale_dtype_).name));
+  rows_ = weight_->shape[0];
+  int64_t word_bits = 0;
+  if (__builtin_mul_overflow(weight_->shape[1], int64_t{32}, &word_bits))
+    word_bits = -1;  // only where there are no rows
+  if (word_bits < 0 || word_bits % (int64_t{bits_} * group_size_) != 0)
+    throw tensor_error(*weight_, name_, "words do not hold whole groups",
+                       "a multiple of " + std::to_string(bits_ * group_size_ / 32) + " words for " + describe(),
+                       std::to_string(weight_->shape[1]));
+  cols_ = word_bits / bits_;
+  const std::vector<int64_t> groups = {rows_, cols_ / group_size_};
+  for (const auto& [tensor, suffix] : {std::pair(scales_, ".scales"), std::pair(biases_, ".biases")}) {
+    if (tensor->shape != groups)
+      throw tensor_error(*tensor, layer + suffix, "shape does not fit the weights",
+                         shape_text(groups) + " for " + describe(), shape_text(tensor->shape));
+    if (tensor->dtype != scale_dtype_)
+      throw tensor_error(*tensor, layer + suffix, "dtype is not that of the scales",
+                         std::string(info(scale_dtype_).name), std::string(info(tensor->dtype).name));
+  }
+}
+
+std::string StoredMatrix::describe() const {
+  if (layout_ != Layout::Affine) return std::string(info(weight_->dtype).name);
+  return "affine " + std::to_string(bits_) + "-bit, groups of " + std::to_string(group_size_);
+}
+
+// GGUF's order of rotary rows: see TensorView::interleaved_heads.
+int64_t StoredMatrix::stored_row(int64_t row) const {
+  const int64_t heads = weight_->interleaved_heads;
+  if (heads == 0) return row;
+  const int64_t head_dim = rows_ / heads, half = head_dim / 2, inside = row % head_dim;
+  return row - inside + (inside < half ? 2 * inside : 2 * (inside - half) + 1);
+}
+
+int64_t StoredMatrix::row_stride() const {
+  if (layout_ == Layout::Affine) return weight_->shape[1] * 4;
+  const DTypeInfo& dtype = info(weight_->dtype);
+  return cols_ / dtype.block_elements * dtype.block_bytes;
+}
+
+const std::byte* StoredMatrix::row_bytes(int64_t row) const {
+  return weight_->bytes.data() + stored_row(row) * row_stride();
+}
+
+const std::byte* StoredMatrix::row_scales(int64_t row) const {
+  return scales_->bytes.data() + stored_row(row) * scales_->shape[1] * info(scale_dtype_).block_bytes;
+}
+
+const std::byte* StoredMatrix::row_biases(int64_t row) const {
+  return biases_->bytes.data() + stored_row(row) * biases_->shape[1] * info(scale_dtype_).block_bytes;
+}
+
+StoredMatrix::GroupedRow StoredMatrix::grouped_row(int64_t row) const {
+  if (layout_ == Layout::Blocks) return {row_bytes(row), nullptr, nullptr};
+  return {row_bytes(row), row_scales(row), row_biases(row)};
+}
+
+AffineScale StoredMatrix::unpack_group(const GroupedRow& row, int64_t group, uint8_t* codes) const {
+  if (layout_ == Layout::Blocks)
+    return unpack_block(row.codes + group * info(weight_->dtype).block_bytes, weight_->dtype, codes);
+  unpack_bits(row.codes + group * group_size_ * bits_ / 8, bits_, group_size_, codes);
+  AffineScale s;
+  convert(scale_dtype_, row.scales, group, group + 1, &s.scale);
+  convert(scale_dtype_, row.biases, group, group + 1, &s.bias);
+  return s;
+}
+
+void StoredMatrix::read(int64_t row, int64_t begin, int64_t end, float* out) const {
+  if (layout_ == Layout::Float) return convert(*weight_, row_bytes(row), begin, end, out);
+  const GroupedRow grouped = grouped_row(row);
+  const bool short_scale = scale_dtype_ != DType::F32;
+  uint8_t codes[max_group];
+  for (int64_t g = begin / group_size_; g < end / group_size_; g++, out += group_size_)
+    scale_codes(codes, group_size_, unpack_group(grouped, g, codes), short_scale, out);
+}
+
+void StoredMatrix::read_groups(int64_t row, uint8_t* codes, float* scales, float* biases) const {
+  const GroupedRow grouped = grouped_row(row);
+  for (int64_t g = 0; g < cols_ / group_size_; g++, codes += group_size_) {
+    const AffineScale s = unpack_group(grouped, g, codes);
+    scales[g] = s.scale;
+    biases[g] = s.bias;
+  }
+}
+
+void StoredMatrix::release() const {
+  for (const TensorView* tensor : {weight_, scales_, biases_})
+    if (tensor != nullptr && tensor->mapped) release_pages(tensor->bytes);
+}
+
+void read_floats(const TensorView& tensor, int64_t begin, int64_t end, float* out) {
+  if (!is_float(tensor.dtype))
+    throw tensor_error(tensor, {}, "not a tensor of floats", "F32, F16, BF16 or F64",
+                       std::string(info(tensor.dtype).name));
+  convert(tensor, tensor.bytes.data(), begin, end, out);
+}
+
+}  // namespace foretell
