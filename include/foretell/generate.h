@@ -8,10 +8,9 @@
 //   options,
 //                                                 [](std::string_view text) { std::cout << text << std::flush; });
 //
-// foretell.h has it shorter. Threads: as Model's; `interrupt` may be set by any thread and by a signal handler.
+// foretell.h has it shorter. Threads: as Model's.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -31,8 +30,8 @@ struct GenerateOptions {
   std::vector<std::string> stop = {};  // texts that end the generation; nothing of them is given out
   bool ignore_end = false;             // end tokens are tokens like others
   int64_t logprobs = -1;  // how many of the best log-probabilities to report for each token; -1: none at all
-  // Set to true from elsewhere: the generation ends at the next token, or between two blocks of the prompt.
-  const std::atomic<bool>* interrupt = nullptr;
+  // Asked before each token and between two blocks of the prompt; where it says true the generation ends.
+  std::function<bool()> interrupted = {};
   std::function<void(size_t done, size_t total)> on_prefill = {};  // called now and then while the prompt is read
 };
 
@@ -85,11 +84,11 @@ class Predictor {
 };
 
 // The predictor has read a beginning of the prompt already, or nothing: its first length() tokens are taken to be the
-// prompt's. Throws Error where the prompt is empty, longer than the context or has ids that the tokenizer does not
-// know, for options out of their range and for logits that are not numbers.
-Generation generate(Predictor& predictor, const Tokenizer& tokenizer, std::span<const TokenId> prompt,
+// prompt's. Without a tokenizer (null) there are ids and no text. Throws Error where the prompt is empty, longer than
+// the context or has ids outside of the vocabulary, for options out of their range and for logits that are not numbers.
+Generation generate(Predictor& predictor, const Tokenizer* tokenizer, std::span<const TokenId> prompt,
                     const GenerateOptions& options, const OnText& on_text = {});
-Generation generate(Model& model, const Tokenizer& tokenizer, Sequence& sequence, std::span<const TokenId> prompt,
+Generation generate(Model& model, const Tokenizer* tokenizer, Sequence& sequence, std::span<const TokenId> prompt,
                     const GenerateOptions& options, const OnText& on_text = {});
 
 // What a model's publisher recommends, from generation_config.json and config.json.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "generate/logprobs.h"
 #include "generate/stop_matcher.h"
@@ -16,24 +17,26 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 // The ids as text: whole characters, up to a stop text.
 class TextStream {
  public:
-  TextStream(const Tokenizer& tokenizer, std::span<const TokenId> prompt, const GenerateOptions& options,
+  TextStream(const Tokenizer* tokenizer, std::span<const TokenId> prompt, const GenerateOptions& options,
              const OnText& on_text)
-      : decoder_(tokenizer), stops_(options.stop), on_text_(on_text) {
+      : stops_(options.stop), on_text_(on_text) {
+    if (!tokenizer) return;
+    decoder_.emplace(*tokenizer);
     // The decoder needs to know what the answer follows on: some vocabularies leave out the blank at the start of a
     // text.
     constexpr size_t enough = 16;
-    for (const TokenId id : prompt.last(std::min(prompt.size(), enough))) (void)decoder_.push(id);
+    for (const TokenId id : prompt.last(std::min(prompt.size(), enough))) (void)decoder_->push(id);
   }
 
   // False where a stop text has come.
   bool push(TokenId id) {
     starts_.push_back(decoded_);
-    decode(decoder_.push(id));
+    if (decoder_) decode(decoder_->push(id));
     return !stops_.found();
   }
 
   void finish() {
-    decode(decoder_.finish());
+    if (decoder_) decode(decoder_->finish());
     give(stops_.finish());
   }
 
@@ -58,7 +61,7 @@ class TextStream {
     if (on_text_) on_text_(piece);
   }
 
-  StreamDecoder decoder_;
+  std::optional<StreamDecoder> decoder_;
   StopMatcher stops_;
   const OnText& on_text_;
   std::string text_;
@@ -78,7 +81,7 @@ void check_prompt(const Predictor& predictor, std::span<const TokenId> prompt) {
 
 class Run {
  public:
-  Run(Predictor& predictor, const Tokenizer& tokenizer, std::span<const TokenId> prompt, const GenerateOptions& options,
+  Run(Predictor& predictor, const Tokenizer* tokenizer, std::span<const TokenId> prompt, const GenerateOptions& options,
       const OnText& on_text)
       : predictor_(predictor),
         options_(options),
@@ -113,7 +116,7 @@ class Run {
     return sampling;
   }
 
-  bool interrupted() const { return options_.interrupt && options_.interrupt->load(std::memory_order_relaxed); }
+  bool interrupted() const { return options_.interrupted && options_.interrupted(); }
 
   // The logits after the prompt; empty where it was interrupted.
   std::span<const float> prefill() {
@@ -205,13 +208,13 @@ std::string_view name(FinishReason reason) {
   return "";
 }
 
-Generation generate(Predictor& predictor, const Tokenizer& tokenizer, std::span<const TokenId> prompt,
+Generation generate(Predictor& predictor, const Tokenizer* tokenizer, std::span<const TokenId> prompt,
                     const GenerateOptions& options, const OnText& on_text) {
   check_prompt(predictor, prompt);
   return Run(predictor, tokenizer, prompt, options, on_text).run();
 }
 
-Generation generate(Model& model, const Tokenizer& tokenizer, Sequence& sequence, std::span<const TokenId> prompt,
+Generation generate(Model& model, const Tokenizer* tokenizer, Sequence& sequence, std::span<const TokenId> prompt,
                     const GenerateOptions& options, const OnText& on_text) {
   ModelPredictor predictor(model, sequence);
   return generate(predictor, tokenizer, prompt, options, on_text);

@@ -17,22 +17,34 @@ const SamplerKind& find_kind(const std::string& name) {
       {.what = "unknown sampler", .where = "samplers", .expected = "some of " + known, .found = "\"" + name + "\""});
 }
 
+std::vector<const SamplerKind*> kinds_in_order(const SamplingOptions& options) {
+  using Group = SamplerKind::Group;
+  std::vector<const SamplerKind*> order;
+  const auto has = [&](const SamplerKind& kind) { return std::find(order.begin(), order.end(), &kind) != order.end(); };
+  for (const std::string& name : options.order) {
+    const SamplerKind& kind = find_kind(name);
+    if (has(kind)) throw Error({.what = "a sampler is named twice", .where = "samplers", .found = "\"" + name + "\""});
+    order.push_back(&kind);
+  }
+  const size_t named = order.size();
+  for (const SamplerKind& kind : sampler_kinds()) {
+    const bool wanted = options.order.empty()             ? options.mirostat == 0 || kind.group != Group::Cut
+                        : kind.group == Group::Constraint ? !has(kind)
+                                                          : false;
+    if (wanted) order.push_back(&kind);
+  }
+  std::rotate(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(named), order.end());
+  // Greedy is greedy, whatever else runs: an order that leaves the temperature out does not turn it into a draw.
+  if (const SamplerKind& temp = find_kind("temp"); options.temperature == 0 && !has(temp)) order.push_back(&temp);
+  return order;
+}
+
 }  // namespace
 
 SamplerChain::SamplerChain(const SamplingOptions& options) : seed_(options.seed ? *options.seed : random_seed()) {
   check_ranges(options);
-  std::vector<std::string> order = options.order.empty() ? default_sampler_order() : options.order;
-  // Greedy is greedy, whatever else runs: an order that leaves the temperature out does not turn it into a draw.
-  if (options.temperature == 0 && std::find(order.begin(), order.end(), "temp") == order.end())
-    order.emplace_back("temp");
-  for (size_t i = 0; i < order.size(); i++) {
-    const SamplerKind& kind = find_kind(order[i]);
-    if (std::find(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(i), order[i]) !=
-        order.begin() + static_cast<std::ptrdiff_t>(i)) {
-      throw Error({.what = "a sampler is named twice", .where = "samplers", .found = "\"" + order[i] + "\""});
-    }
-    if (kind.cuts && options.mirostat > 0 && options.order.empty()) continue;  // it takes their place
-    if (auto sampler = kind.make(options)) samplers_.push_back(std::move(sampler));
+  for (const SamplerKind* kind : kinds_in_order(options)) {
+    if (auto sampler = kind->make(options)) samplers_.push_back(std::move(sampler));
   }
 }
 

@@ -13,6 +13,7 @@ namespace foretell {
 
 struct SamplingParameter {
   std::string_view flag;        // "top-k"
+  std::string_view sampler;     // that it belongs to, by its name in SamplingOptions::order; empty: several
   std::string_view config_key;  // in generation_config.json; empty: not there
   std::variant<double SamplingOptions::*, int64_t SamplingOptions::*> member;
   double min = 0, max = 0;

@@ -34,7 +34,11 @@ MakeSampler make_mirostat;
 struct SamplerKind {
   std::string_view name;  // in SamplingOptions::order and --samplers
   MakeSampler* make;
-  bool cuts = false;  // removes improbable candidates: Mirostat takes its place
+  enum class Group {
+    Constraint,  // holds in any order: one that leaves it out has it first
+    Reweigh,
+    Cut,  // removes improbable candidates: Mirostat takes its place
+  } group = Group::Reweigh;
 };
 // In the default order, which is that of transformers' generate() (GenerationMixin._get_logits_processor, 5.23);
 // samplers that it lacks stand where their authors or llama.cpp put them.

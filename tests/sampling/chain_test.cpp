@@ -202,3 +202,9 @@ TEST_CASE("log_sum_exp") {
     many[i] = static_cast<float>(i) / 50 - 10, sum += std::exp(static_cast<double>(many[i]));
   CHECK(log_sum_exp(many) == Approx(std::log(sum)).epsilon(1e-14));
 }
+
+TEST_CASE("an order leaves constraints in") {
+  CHECK(survivors({.top_k = 1, .suppress = {1}, .order = {"temp"}}, {0, 5, 1}) == Ids{0, 2});
+  CHECK(survivors({.top_k = 1, .suppress = {1}, .order = {"top-k"}}, {0, 5, 1}) == Ids{2});
+  CHECK(survivors({.top_k = 1, .suppress = {1}, .order = {"top-k", "suppress"}}, {0, 5, 1}) == Ids{1});
+}
