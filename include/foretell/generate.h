@@ -91,6 +91,9 @@ Generation generate(Predictor& predictor, const Tokenizer* tokenizer, std::span<
 Generation generate(Model& model, const Tokenizer* tokenizer, Sequence& sequence, std::span<const TokenId> prompt,
                     const GenerateOptions& options, const OnText& on_text = {});
 
+// The ids of all tokens whose text has one of the texts in it, for SamplingOptions::dry_breakers.
+std::vector<TokenId> tokens_containing(const Tokenizer& tokenizer, std::span<const std::string> texts);
+
 // What a model's publisher recommends, from generation_config.json and config.json.
 //   do_sample true      the values there; for those that are not, transformers': temperature 1, top_k 50, the rest off
 //   do_sample false     greedy

@@ -94,7 +94,8 @@ class Candidates {
   std::span<const Candidate> items() const { return {items_.data(), size_}; }
   std::span<Candidate> items() { return {items_.data(), size_}; }  // logits may be changed; NaN must not come out
   // Null where the token is not among the candidates (any more).
-  Candidate* find(TokenId id);
+  const Candidate* find(TokenId id) const;
+  Candidate* find(TokenId id) { return const_cast<Candidate*>(std::as_const(*this).find(id)); }
   float best_logit() const;
 
   // Keeps the candidates for which `keep(index)` is true. Where it is true for none, those with the best logit stay: at
@@ -181,11 +182,33 @@ class SamplerChain {
 // The names of all samplers in the order in which they run if nothing else is asked for.
 std::vector<std::string> default_sampler_order();
 
-// The ids of all tokens whose text has one of the texts in it.
-std::vector<TokenId> tokens_containing(const Tokenizer& tokenizer, std::span<const std::string> texts);
-
 // log(sum of exp(logits)), in double. -infinities count as nothing. A token's log-probability is its logit minus this.
 double log_sum_exp(std::span<const float> logits);
+
+// One of the tokens that may come next, as the model sees it and after all samplers.
+struct PredictedToken {
+  TokenId id = 0;
+  float logit = 0;
+  double logprob = 0, probability = 0;  // the model's own: temperature 1, no sampler
+  double final_probability = 0;
+  int cut_by = -1;  // the stage that removed it; -1: none did, or its logit is -infinity
+};
+
+struct Prediction {
+  std::vector<PredictedToken> tokens;  // the most probable first, lower ids first among equals
+  double entropy_bits = 0;             // of the model's own distribution
+  size_t candidates = 0;               // tokens whose logit is not -infinity
+  struct Stage {
+    std::string name;
+    size_t kept = 0;  // candidates after it
+  };
+  std::vector<Stage> stages;  // the samplers in the order in which they ran
+  std::optional<Draw> draw;   // where the options have a seed
+};
+
+// What may come next: the `top` most probable tokens of the model's own distribution. Errors as SamplerChain's.
+Prediction predict(std::span<const float> logits, std::span<const TokenId> history, const SamplingOptions& options,
+                   size_t top);
 
 template <class Keep>
 void Candidates::keep_if(Keep&& keep) {

@@ -7,9 +7,7 @@
 
 namespace foretell {
 
-// The `count` best, best first; lower ids first among equals.
-std::vector<TokenLogprob> top_logprobs(std::span<const float> logits, size_t count);
-
+// Of a chosen token and of the `count` best.
 ChosenLogprob logprobs_of(std::span<const float> logits, TokenId id, size_t count);
 
 }  // namespace foretell

@@ -50,7 +50,7 @@ void Candidates::assign(std::span<const float> logits) {
   }
 }
 
-Candidate* Candidates::find(TokenId id) {
+const Candidate* Candidates::find(TokenId id) const {
   if (id < 0) return nullptr;
   const auto index = static_cast<size_t>(id);  // while no lower one is missing, the place is the id
   if (index < size_ && items_[index].id == id) return &items_[index];

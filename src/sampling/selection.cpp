@@ -1,6 +1,7 @@
 #include "sampling/selection.h"
 
 #include <functional>
+#include <numeric>
 
 namespace foretell {
 
@@ -22,6 +23,19 @@ float kth_largest_logit(std::span<const Candidate> candidates, size_t k, std::ve
     std::push_heap(scratch.begin(), scratch.end(), std::greater<>());
   }
   return scratch.front();
+}
+
+std::vector<TokenId> most_probable(std::span<const float> logits, size_t count) {
+  std::vector<TokenId> ids(logits.size());
+  std::iota(ids.begin(), ids.end(), 0);
+  const auto before = [logits](TokenId a, TokenId b) {
+    const float x = logits[static_cast<size_t>(a)], y = logits[static_cast<size_t>(b)];
+    return x > y || (x == y && a < b);
+  };
+  count = std::min(count, ids.size());
+  std::partial_sort(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(count), ids.end(), before);
+  ids.resize(count);
+  return ids;
 }
 
 void Ranking::sort_more() {

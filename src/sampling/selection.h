@@ -14,6 +14,9 @@ namespace foretell {
 // The k-th largest logit, 1 <= k <= candidates. `scratch` is kept by the caller so that nothing is allocated per token.
 float kth_largest_logit(std::span<const Candidate> candidates, size_t k, std::vector<float>& scratch);
 
+// The ids of the best logits, best first, lower ids first among equals; all of them where `count` is larger.
+std::vector<TokenId> most_probable(std::span<const float> logits, size_t count);
+
 // Gives indices in the order of their keys, smallest first, equal keys by index; sorted in growing blocks, so that the
 // cost is that of the part that is asked for.
 class Ranking {

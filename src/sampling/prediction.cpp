@@ -1,0 +1,50 @@
+#include <numbers>
+
+#include "base/exact_math.h"
+#include "foretell/sampling.h"
+#include "sampling/entropy.h"
+#include "sampling/selection.h"
+
+namespace foretell {
+Prediction predict(std::span<const float> logits, std::span<const TokenId> history, const SamplingOptions& options,
+                   size_t top) {
+  SamplerChain chain(options);
+  Prediction prediction;
+  const auto observe = [&](std::string_view stage, const Candidates& candidates) {
+    if (stage == "logits") {
+      prediction.candidates = candidates.size();
+      return;
+    }
+    const auto index = static_cast<int>(prediction.stages.size());
+    prediction.stages.push_back({std::string(stage), candidates.size()});
+    for (PredictedToken& token : prediction.tokens) {
+      if (token.cut_by < 0 && token.probability > 0 && !candidates.find(token.id)) token.cut_by = index;
+    }
+  };
+
+  Candidates all;
+  all.assign(logits);
+  const Candidates::Weights own = all.weights();
+  prediction.entropy_bits = entropy_nats(all, own) / std::numbers::ln2;
+  const double log_total = all.best_logit() + exact_log(own.total);
+  for (const TokenId id : most_probable(logits, top)) {
+    PredictedToken token;
+    token.id = id;
+    token.logit = logits[static_cast<size_t>(id)];
+    token.logprob = token.logit - log_total;
+    const Candidate* candidate = all.find(id);
+    if (candidate) token.probability = own.probability(static_cast<size_t>(candidate - all.items().data()));
+    prediction.tokens.push_back(token);
+  }
+
+  Candidates& left = chain.apply(logits, history, history.size(), observe);
+  const Candidates::Weights final = left.weights();
+  for (PredictedToken& token : prediction.tokens) {
+    const Candidate* candidate = left.find(token.id);
+    if (candidate) token.final_probability = final.probability(static_cast<size_t>(candidate - left.items().data()));
+  }
+  if (options.seed) prediction.draw = chain.draw();
+  return prediction;
+}
+
+}  // namespace foretell
