@@ -31,8 +31,6 @@
 
 namespace foretell {
 
-class Tokenizer;
-
 // Added to the logit of the last token wherever the text ends with those before it; -infinity forbids it.
 struct LogitBias {
   std::vector<TokenId> tokens;  // at least one

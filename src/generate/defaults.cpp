@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 
-#include "arch/open_model.h"
 #include "sampling/parameters.h"
 
 namespace foretell {
@@ -125,16 +124,6 @@ GenerationDefaults generation_defaults(const Json& generation_config, const Json
   defaults.sampling.end_ids = defaults.if_asked.end_ids = ids("eos_token_id");
   defaults.bos_ids = ids("bos_token_id");
   return defaults;
-}
-
-GenerationDefaults generation_defaults(const Checkpoint& checkpoint) {
-  try {
-    return generation_defaults(checkpoint.generation_config, checkpoint.config);
-  } catch (const Error& error) {
-    std::filesystem::path file = config_file(checkpoint);
-    if (file != checkpoint.path) file.replace_filename("generation_config.json");
-    throw error.with({.file = file.string()});
-  }
 }
 
 }  // namespace foretell

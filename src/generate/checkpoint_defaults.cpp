@@ -1,0 +1,16 @@
+#include "arch/open_model.h"
+#include "generate/defaults.h"
+
+namespace foretell {
+
+GenerationDefaults generation_defaults(const Checkpoint& checkpoint) {
+  try {
+    return generation_defaults(checkpoint.generation_config, checkpoint.config);
+  } catch (const Error& error) {
+    std::filesystem::path file = config_file(checkpoint);
+    if (file != checkpoint.path) file.replace_filename("generation_config.json");
+    throw error.with({.file = file.string()});
+  }
+}
+
+}  // namespace foretell
