@@ -17,8 +17,9 @@
 
 namespace foretell {
 
-// A token and the bytes of the input, [start, end), that it stands for. Tokens that were added (BOS...) have start ==
-// end.
+// A token and the bytes of the input, [start, end), that it stands for, to whole characters: the tokens of one
+// character all have its bytes. Together the tokens cover the input, also where a normalizer changed the text; what a
+// tokenizer drops (blanks between words) goes to the next token. Tokens that were added (BOS...) have start == end.
 struct TokenSpan {
   TokenId id = 0;
   size_t start = 0;
@@ -42,7 +43,8 @@ class Tokenizer {
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
 
-  // Time is linear in the text. Any bytes may be given; those that are not UTF-8 are read as U+FFFD.
+  // Time is linear in the text. Any bytes may be given; those that are not UTF-8 are read as U+FFFD. Throws Error where
+  // the text needs an unknown token that the vocabulary lacks.
   std::vector<TokenId> encode(std::string_view text, EncodeOptions options = {}) const;
   std::vector<TokenSpan> encode_with_offsets(std::string_view text, EncodeOptions options = {}) const;
 
@@ -59,7 +61,7 @@ class Tokenizer {
   bool is_special(TokenId id) const;
   // The number of ids: the largest one and those below, added tokens included.
   int64_t vocabulary_size() const;
-  // One line for a person: "byte-level BPE, 49,152 tokens, 48,900 merges, 17 special".
+  // One line for a person: "byte-level BPE, 48,900 merges, 49,152 tokens, 17 special".
   std::string summary() const;
 
  private:
@@ -69,21 +71,24 @@ class Tokenizer {
   std::unique_ptr<Implementation> implementation_;
 };
 
-// Decodes ids as they come and gives whole characters only. The pieces put together are decode() of all the ids.
+// Decodes ids as they come and gives whole characters only. The pieces put together are decode() of all the ids. The
+// cost of a token does not depend on how many came before.
 class StreamDecoder {
  public:
   // The tokenizer must outlive the decoder.
   explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special = false);
+  StreamDecoder(StreamDecoder&&) noexcept;
+  StreamDecoder& operator=(StreamDecoder&&) noexcept;
+  ~StreamDecoder();
+
   // The text that this id completes; empty while a character is still open.
   std::string push(TokenId id);
-  // What is left, with U+FFFD for a character that never came to its end.
+  // What is left, with U+FFFD for a character that never came to its end. The decoder then begins a new text.
   std::string finish();
 
  private:
-  const Tokenizer* tokenizer_;
-  bool skip_special_;
-  std::vector<TokenId> pending_;
-  std::string given_;  // what of the pending ids' text was returned already
+  class Implementation;
+  std::unique_ptr<Implementation> implementation_;
 };
 
 }  // namespace foretell

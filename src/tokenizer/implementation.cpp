@@ -1,0 +1,147 @@
+#include "tokenizer/implementation.h"
+
+#include <algorithm>
+
+#include "foretell/error.h"
+
+namespace foretell {
+
+using namespace tokenization;
+
+namespace {
+
+// The text with U+FFFD for what is not UTF-8.
+Text repair(std::string_view bytes, bool with_origins) {
+  Text text(with_origins);
+  text.reserve(bytes.size());
+  for (size_t at = 0; at < bytes.size();) {
+    const Utf8Step step = read_utf8(bytes.substr(at));
+    const Origin origin{at, at + step.length};
+    if (step.kind == Utf8Step::Kind::Character) {
+      text.append(bytes.substr(at, step.length), origin);
+    } else {
+      text.append(replacement_character, origin);
+    }
+    at += step.length;
+  }
+  return text;
+}
+
+// What no token covers goes to the token behind it, and at the end to the last one.
+void cover(std::vector<TokenSpan>& spans, size_t size) {
+  size_t covered = 0;
+  for (TokenSpan& span : spans) {
+    if (span.start > covered) span.start = covered;
+    span.end = std::max(span.end, span.start);
+    covered = std::max(covered, span.end);
+  }
+  if (!spans.empty() && covered < size) spans.back().end = size;
+}
+
+}  // namespace
+
+// A workspace for one call.
+class Tokenizer::Implementation::Loan {
+ public:
+  explicit Loan(const Implementation& owner) : owner_(owner) {
+    {
+      const std::lock_guard lock(owner.workspaces_mutex_);
+      if (!owner.workspaces_.empty()) {
+        workspace_ = std::move(owner.workspaces_.back());
+        owner.workspaces_.pop_back();
+      }
+    }
+    if (!workspace_) workspace_ = owner.model_->make_workspace();
+  }
+  ~Loan() {
+    constexpr size_t most = 16;
+    const std::lock_guard lock(owner_.workspaces_mutex_);
+    if (owner_.workspaces_.size() < most) owner_.workspaces_.push_back(std::move(workspace_));
+  }
+  Loan(const Loan&) = delete;
+  Loan& operator=(const Loan&) = delete;
+  ModelWorkspace& operator*() const { return *workspace_; }
+
+ private:
+  const Implementation& owner_;
+  std::unique_ptr<ModelWorkspace> workspace_;
+};
+
+Tokenizer::Implementation::Implementation(const JsonNode& root) {
+  if (const auto version = root.find("version"); version && version->string() != "1.0") {
+    version->fail("unknown version", "\"1.0\"", "\"" + std::string(version->string()) + "\"");
+  }
+  if (const auto node = root.find("normalizer")) normalizer_ = make_normalizer(*node);
+  if (const auto node = root.find("pre_tokenizer")) pre_tokenizer_ = make_pre_tokenizer(*node);
+  model_ = make_model(root.get("model"), pre_tokenizer_.byte_level);
+  if (const auto node = root.find("added_tokens")) {
+    added_ = AddedTokens(read_added_tokens(*node), model_->vocabulary(), normalizer_.get());
+  }
+  if (const auto node = root.find("post_processor")) post_processor_ = PostProcessor(*node);
+  if (const auto node = root.find("decoder")) decoder_ = Decoder(*node);
+}
+
+void Tokenizer::Implementation::run(std::string_view text, EncodeOptions options, bool with_origins,
+                                    TokenSink& sink) const {
+  const Loan workspace(*this);
+  with_origins = with_origins || (pre_tokenizer_.steps && pre_tokenizer_.steps->needs_origins());
+  const auto tokenize = [&](const Piece& piece) { model_->tokenize(piece, *workspace, sink); };
+  const auto pre_tokenize = [&](const Piece& piece) {
+    pre_tokenizer_.steps ? pre_tokenizer_.steps->split(piece, with_origins, tokenize) : tokenize(piece);
+  };
+  const auto on_token = [&](TokenId id, const Piece& piece) { sink.add(id, piece, 0, piece.text.size()); };
+  const auto cut_normalized = [&](const Piece& piece) {
+    added_.cut(piece, true, !options.parse_special, on_token, pre_tokenize);
+  };
+  const auto normalize = [&](const Piece& piece) {
+    if (!normalizer_) return cut_normalized(piece);
+    const Text normalized = normalizer_->normalize(piece, with_origins);
+    if (!normalized.piece().empty()) cut_normalized(normalized.piece());
+  };
+  const auto cut = [&](const Piece& piece) { added_.cut(piece, false, !options.parse_special, on_token, normalize); };
+  if (is_utf8(text)) return cut({.text = text});
+  const Text repaired = repair(text, with_origins);
+  cut(repaired.piece());
+}
+
+std::vector<TokenId> Tokenizer::Implementation::encode(std::string_view text, EncodeOptions options) const {
+  std::vector<TokenId> ids;
+  TokenSink sink(ids);
+  run(text, options, false, sink);
+  return options.add_special ? post_processor_.process(std::move(ids)) : ids;
+}
+
+std::vector<TokenSpan> Tokenizer::Implementation::encode_with_offsets(std::string_view text,
+                                                                      EncodeOptions options) const {
+  std::vector<TokenSpan> spans;
+  TokenSink sink(spans);
+  run(text, options, true, sink);
+  cover(spans, text.size());
+  return options.add_special ? post_processor_.process(std::move(spans), text.size()) : spans;
+}
+
+std::string_view Tokenizer::Implementation::name(TokenId id) const {
+  return added_.contains(id) ? added_.token(id).content : model_->vocabulary().name(id);
+}
+
+std::optional<std::string_view> Tokenizer::Implementation::decoded_name(TokenId id) const {
+  if (added_.contains(id)) return added_.decoded_name(id);
+  if (model_->vocabulary().contains(id)) return model_->vocabulary().name(id);
+  return std::nullopt;
+}
+
+std::optional<TokenId> Tokenizer::Implementation::find(std::string_view name) const {
+  const auto id = added_.find(name);
+  return id ? id : model_->vocabulary().find(name);
+}
+
+TokenId Tokenizer::Implementation::id_limit() const {
+  return std::max(model_->vocabulary().id_limit(), added_.id_limit());
+}
+
+std::string Tokenizer::Implementation::summary() const {
+  return model_->summary() + ", " + with_thousands(static_cast<size_t>(id_limit())) + " tokens, " +
+         with_thousands(added_.special_count()) + " special";
+}
+
+}  // namespace foretell

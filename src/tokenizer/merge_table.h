@@ -1,0 +1,52 @@
+// The list of merges of a byte pair encoding: a pair of ids to its place in the list and the id that it becomes.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "foretell/tokenizer.h"
+
+namespace foretell::tokenization {
+
+struct Merge {
+  static constexpr uint32_t none = UINT32_MAX;
+  uint32_t rank = none;  // the place in the list: lower is done first
+  TokenId id = -1;
+};
+
+class MergeTable {
+ public:
+  explicit MergeTable(size_t merges);
+  // A pair that is there already gets the new rank.
+  void add(TokenId left, TokenId right, Merge merge);
+  Merge find(TokenId left, TokenId right) const {
+    const uint64_t key = key_of(left, right);
+    for (size_t at = slot_of(key);; at = (at + 1) & mask_) {
+      const Slot& slot = slots_[at];
+      if (slot.key == key) return slot.merge;
+      if (slot.key == empty) return {};
+    }
+  }
+  size_t size() const { return size_; }
+
+ private:
+  static constexpr uint64_t empty = UINT64_MAX;  // ids are not negative, so no pair has this key
+  struct Slot {
+    uint64_t key = empty;
+    Merge merge;
+  };
+  static uint64_t key_of(TokenId left, TokenId right) {
+    return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
+  }
+  size_t slot_of(uint64_t key) const {
+    // The upper bits of the product depend on all bits of the key (Knuth's multiplicative hashing).
+    return static_cast<size_t>((key ^ key >> 29) * 0x9e3779b97f4a7c15 >> shift_);
+  }
+
+  std::vector<Slot> slots_;  // open addressing, a power of two
+  size_t mask_;
+  int shift_;
+  size_t size_ = 0;
+};
+
+}  // namespace foretell::tokenization

@@ -1,0 +1,37 @@
+#include "tokenizer/model.h"
+
+#include "tokenizer/bpe.h"
+
+namespace foretell::tokenization {
+
+Vocabulary read_vocabulary(const JsonNode& node) {
+  simdjson::dom::object object;
+  if (node.element().get(object) != simdjson::SUCCESS) node.fail_type("an object");
+  Vocabulary vocabulary;
+  vocabulary.reserve(object.size(), object.size() * 8);
+  for (const auto member : object) {
+    int64_t id = 0;
+    if (member.value.get(id) != simdjson::SUCCESS || id < 0 || id > largest_id) {
+      // Said by the node, whose place is worth making only for an error.
+      JsonNode(member.value, node.place() + "[\"" + std::string(member.key) + "\"]", &node.file())
+          .integer(0, largest_id);
+    }
+    vocabulary.add(member.key, static_cast<TokenId>(id));
+  }
+  return vocabulary;
+}
+
+std::string with_thousands(size_t number) {
+  std::string digits = std::to_string(number);
+  for (size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
+  return digits;
+}
+
+std::unique_ptr<Model> make_model(const JsonNode& node, bool byte_level) {
+  const JsonNode type = node.get("type");
+  const std::string_view name = type.string();
+  if (name == "BPE") return make_bpe(node, byte_level);
+  type.fail("unknown model", {}, "\"" + std::string(name) + "\"");
+}
+
+}  // namespace foretell::tokenization

@@ -1,0 +1,47 @@
+#include "tokenizer/normalizer.h"
+
+#include <vector>
+
+#include "tokenizer/unicode_normalizer.h"
+
+namespace foretell::tokenization {
+namespace {
+
+class Sequence : public Normalizer {
+ public:
+  explicit Sequence(std::vector<std::unique_ptr<Normalizer>> steps) : steps_(std::move(steps)) {}
+
+  Text normalize(const Piece& piece, bool with_origins) const override {
+    Text text = steps_[0]->normalize(piece, with_origins);
+    for (size_t i = 1; i < steps_.size(); ++i) text = steps_[i]->normalize(text.piece(), with_origins);
+    return text;
+  }
+
+ private:
+  std::vector<std::unique_ptr<Normalizer>> steps_;  // at least one
+};
+
+std::unique_ptr<Normalizer> make_sequence(const JsonNode& node) {
+  std::vector<std::unique_ptr<Normalizer>> steps;
+  for (const JsonNode& item : node.get("normalizers").items()) {
+    if (auto step = make_normalizer(item)) steps.push_back(std::move(step));
+  }
+  if (steps.empty()) return nullptr;
+  if (steps.size() == 1) return std::move(steps[0]);
+  return std::make_unique<Sequence>(std::move(steps));
+}
+
+}  // namespace
+
+std::unique_ptr<Normalizer> make_normalizer(const JsonNode& node) {
+  const JsonNode type = node.get("type");
+  const std::string_view name = type.string();
+  if (name == "Sequence") return make_sequence(node);
+  if (name == "NFC") return std::make_unique<UnicodeNormalizer>(UnicodeNormalizer::Form::Nfc);
+  if (name == "NFD") return std::make_unique<UnicodeNormalizer>(UnicodeNormalizer::Form::Nfd);
+  if (name == "NFKC") return std::make_unique<UnicodeNormalizer>(UnicodeNormalizer::Form::Nfkc);
+  if (name == "NFKD") return std::make_unique<UnicodeNormalizer>(UnicodeNormalizer::Form::Nfkd);
+  type.fail("unknown normalizer", {}, "\"" + std::string(name) + "\"");
+}
+
+}  // namespace foretell::tokenization

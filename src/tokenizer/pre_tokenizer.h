@@ -1,0 +1,30 @@
+// tokenizer.json's "pre_tokenizer": cuts the text into the pieces that the model reads one by one.
+#pragma once
+
+#include <memory>
+
+#include "tokenizer/json_node.h"
+#include "tokenizer/text.h"
+
+namespace foretell::tokenization {
+
+class PreTokenizer {
+ public:
+  virtual ~PreTokenizer() = default;
+  // Calls `next` with the pieces of `piece`, none of them empty. Where a step writes text of its own, it keeps origins
+  // if `with_origins`.
+  virtual void split(const Piece& piece, bool with_origins, PieceSink next) const = 0;
+  // Whether it looks at where pieces lie in the input: then origins must be kept from the first step on.
+  virtual bool needs_origins() const { return false; }
+};
+
+// `byte_level` says that pieces stand for bytes, spelled in the byte alphabet: where the last step is ByteLevel, it
+// leaves the spelling to the model.
+struct PreTokenizerPlan {
+  std::unique_ptr<PreTokenizer> steps;  // null: the text stays whole
+  bool byte_level = false;
+};
+// Throws Error at an unknown type or option.
+PreTokenizerPlan make_pre_tokenizer(const JsonNode& node);
+
+}  // namespace foretell::tokenization

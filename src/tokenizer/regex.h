@@ -1,0 +1,62 @@
+// Patterns of tokenizer.json: regular expressions in Oniguruma's Ruby syntax, run by PCRE2, and plain strings.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "tokenizer/json_node.h"
+#include "tokenizer/text.h"
+
+namespace foretell::tokenization {
+
+struct Match {
+  size_t begin = 0;
+  size_t end = 0;
+};
+
+// Immutable; any number of threads may search with one at the same time.
+class Regex {
+ public:
+  // Throws Error (without a file or place) where the expression is not valid or uses what PCRE2 cannot express.
+  explicit Regex(std::string_view pattern);
+  ~Regex();
+  Regex(Regex&&) noexcept;
+  Regex& operator=(Regex&&) noexcept;
+
+  // The first match that starts at `from` or behind it. `text` is valid UTF-8. Throws Error where the search takes
+  // more memory or steps than is sane.
+  std::optional<Match> find(std::string_view text, size_t from) const;
+
+ private:
+  struct Code;
+  std::unique_ptr<Code> code_;
+};
+
+// A regular expression or a string.
+class Pattern {
+ public:
+  static Pattern regex(std::string_view pattern) { return Pattern(Regex(pattern), {}); }
+  static Pattern string(std::string_view text) { return Pattern(std::nullopt, std::string(text)); }
+
+  // Calls `visit` with consecutive ranges that cover the text, and whether they match. An empty text is one range that
+  // does not match. Matches may be empty, but not right behind another match.
+  using Visit = FunctionRef<void(size_t begin, size_t end, bool matches)>;
+  void visit(std::string_view text, Visit visit) const;
+
+  // The text to look for, where it is no regular expression.
+  const std::string* literal() const { return regex_ ? nullptr : &literal_; }
+
+ private:
+  Pattern(std::optional<Regex> regex, std::string literal) : regex_(std::move(regex)), literal_(std::move(literal)) {}
+  std::optional<Match> find(std::string_view text, size_t from) const;
+
+  std::optional<Regex> regex_;
+  std::string literal_;
+};
+
+// {"Regex": ".."} or {"String": ".."}. Throws Error.
+Pattern read_pattern(const JsonNode& node);
+
+}  // namespace foretell::tokenization

@@ -1,0 +1,105 @@
+#include "foretell/tokenizer.h"
+
+#include "base/mapped_file.h"
+#include "foretell/error.h"
+#include "tokenizer/implementation.h"
+#include "tokenizer/json_node.h"
+
+namespace foretell {
+
+using namespace tokenization;
+
+namespace {
+
+simdjson::dom::element parse(simdjson::dom::parser& parser, std::string_view text,
+                             const std::filesystem::path& source) {
+  simdjson::dom::element root;
+  const auto error = parser.parse(text.data(), text.size()).get(root);
+  if (error != simdjson::SUCCESS) {
+    throw Error({.what = "not valid JSON", .file = source.string(), .found = simdjson::error_message(error)});
+  }
+  return root;
+}
+
+}  // namespace
+
+Tokenizer::Tokenizer(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
+Tokenizer::Tokenizer(Tokenizer&&) noexcept = default;
+Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
+Tokenizer::~Tokenizer() = default;
+
+Tokenizer Tokenizer::load(const std::filesystem::path& path) {
+  const MappedFile file(std::filesystem::is_directory(path) ? path / "tokenizer.json" : path);
+  const auto bytes = file.bytes();
+  return from_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.path());
+}
+
+Tokenizer Tokenizer::from_json(std::string_view text, const std::filesystem::path& source) {
+  simdjson::dom::parser parser;
+  const JsonNode root(parse(parser, text, source), "", &source);
+  return Tokenizer(std::make_unique<Implementation>(root));
+}
+
+std::vector<TokenId> Tokenizer::encode(std::string_view text, EncodeOptions options) const {
+  return implementation_->encode(text, options);
+}
+
+std::vector<TokenSpan> Tokenizer::encode_with_offsets(std::string_view text, EncodeOptions options) const {
+  return implementation_->encode_with_offsets(text, options);
+}
+
+std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
+  StreamDecoder stream(*this, skip_special);
+  std::string text;
+  for (TokenId id : ids) text += stream.push(id);
+  return text += stream.finish();
+}
+
+std::string Tokenizer::token_bytes(TokenId id) const {
+  const auto name = implementation_->decoded_name(id);
+  return name ? implementation_->decoder().middle(*name) : std::string();
+}
+
+std::string_view Tokenizer::token_name(TokenId id) const { return implementation_->name(id); }
+std::optional<TokenId> Tokenizer::find(std::string_view name) const { return implementation_->find(name); }
+bool Tokenizer::is_special(TokenId id) const { return implementation_->added().is_special(id); }
+int64_t Tokenizer::vocabulary_size() const { return implementation_->id_limit(); }
+std::string Tokenizer::summary() const { return implementation_->summary(); }
+
+class StreamDecoder::Implementation {
+ public:
+  Implementation(const Tokenizer::Implementation& tokenizer, bool skip_special)
+      : tokenizer_(&tokenizer), skip_special_(skip_special) {}
+
+  std::string push(TokenId id) {
+    const auto name = tokenizer_->decoded_name(id);
+    if (!name || (skip_special_ && tokenizer_->added().is_skipped(id))) return {};
+    if (!session_) session_.emplace(tokenizer_->decoder());
+    session_->push(*name);
+    return session_->take();
+  }
+
+  std::string finish() {
+    if (!session_) session_.emplace(tokenizer_->decoder());
+    session_->finish();
+    std::string text = session_->take();
+    session_.reset();
+    return text;
+  }
+
+ private:
+  const Tokenizer::Implementation* tokenizer_;
+  bool skip_special_;
+  std::optional<Decoder::Session> session_;
+};
+
+StreamDecoder::StreamDecoder(const Tokenizer& tokenizer, bool skip_special)
+    : implementation_(std::make_unique<Implementation>(*tokenizer.implementation_, skip_special)) {}
+StreamDecoder::StreamDecoder(StreamDecoder&&) noexcept = default;
+StreamDecoder& StreamDecoder::operator=(StreamDecoder&&) noexcept = default;
+StreamDecoder::~StreamDecoder() = default;
+
+std::string StreamDecoder::push(TokenId id) { return implementation_->push(id); }
+std::string StreamDecoder::finish() { return implementation_->finish(); }
+
+}  // namespace foretell

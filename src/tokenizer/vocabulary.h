@@ -1,0 +1,58 @@
+// Names and ids. The names lie one behind the other in one block, so that a vocabulary of any size loads fast.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "foretell/tokenizer.h"
+
+namespace foretell::tokenization {
+
+// No published vocabulary comes near; it keeps a broken file from asking for all memory.
+inline constexpr int64_t largest_id = (1 << 24) - 1;
+
+class Vocabulary {
+ public:
+  void reserve(size_t entries, size_t bytes);
+  // A name that is there already gets the new id. 0 <= id <= largest_id.
+  void add(std::string_view name, TokenId id);
+
+  std::optional<TokenId> find(std::string_view name) const { return find(name, {}); }
+  // The id of two strings in a row.
+  std::optional<TokenId> find(std::string_view first, std::string_view second) const;
+  // Empty for an id without a name.
+  std::string_view name(TokenId id) const;
+  bool contains(TokenId id) const { return entry_of(id) != none; }
+
+  size_t size() const { return entries_.size(); }                                 // names
+  TokenId id_limit() const { return static_cast<TokenId>(entry_of_id_.size()); }  // the largest id and one
+
+ private:
+  static constexpr uint32_t none = UINT32_MAX;
+  struct Entry {
+    size_t offset;
+    uint32_t length;
+    TokenId id;
+  };
+  struct Slot {
+    uint32_t entry = none;
+    uint32_t hash = 0;
+  };
+  uint32_t entry_of(TokenId id) const {
+    return id >= 0 && static_cast<size_t>(id) < entry_of_id_.size() ? entry_of_id_[static_cast<size_t>(id)] : none;
+  }
+  std::string_view text(const Entry& entry) const {
+    return std::string_view(bytes_).substr(entry.offset, entry.length);
+  }
+  void grow(size_t slots);
+  uint32_t locate(uint64_t hash, std::string_view first, std::string_view second) const;
+
+  std::string bytes_;
+  std::vector<Entry> entries_;
+  std::vector<uint32_t> entry_of_id_;
+  std::vector<Slot> slots_;  // open addressing, a power of two
+};
+
+}  // namespace foretell::tokenization
