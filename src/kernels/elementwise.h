@@ -230,6 +230,29 @@ float integer_softmax(SoftmaxRow& row, const int32_t* scores, const float* key_s
   return most / 32767.0f;
 }
 
+// One step within a vector: sums in the lower lane of each pair, differences in the upper one.
+template <int H>
+inline V mix_lanes(V x) {
+  constexpr auto sign = [](int lane) { return (lane & H) != 0 ? -1.0f : 1.0f; };
+  alignas(64) static constexpr float signs[16] = {sign(0),  sign(1),  sign(2),  sign(3), sign(4),  sign(5),
+                                                  sign(6),  sign(7),  sign(8),  sign(9), sign(10), sign(11),
+                                                  sign(12), sign(13), sign(14), sign(15)};
+  return fma(x, load(signs), swap_lanes<H>(x));
+}
+
+void mix(float* x, int64_t n, int64_t block) {
+  const V scale = all(1.0f / __builtin_sqrtf(static_cast<float>(block)));
+  for (int64_t half = 16; half < block; half *= 2)
+    for (int64_t begin = 0; begin < n; begin += 2 * half)
+      for (int64_t i = begin; i < begin + half; i += 16) {
+        const V a = load(x + i), b = load(x + i + half);
+        store(x + i, a + b);
+        store(x + i + half, a - b);
+      }
+  for (int64_t i = 0; i < n; i += 16)
+    store(x + i, mix_lanes<1>(mix_lanes<2>(mix_lanes<4>(mix_lanes<8>(load(x + i))))) * scale);
+}
+
 void merge(float* acc, const float* chunk, float a, float b, int64_t n, float* acc_sum, float chunk_sum) {
   const V wa = exp2(all(a)), wb = exp2(all(b));
   float la[16], lb[16];

@@ -35,6 +35,7 @@ constexpr Table make_table(const char* name) {
   t.integer_softmax = integer_softmax;
   t.to_int8 = to_int8;
   t.to_int16 = to_int16;
+  t.mix = mix;
   t.merge = merge;
   return t;
 }

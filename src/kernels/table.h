@@ -96,6 +96,10 @@ struct Table {
   // x[n] to integers of the largest magnitude 127 or 32767; the scale is returned. n is a multiple of 16.
   float (*to_int8)(const float* x, int64_t n, int8_t* out);
   float (*to_int16)(const float* x, int64_t n, int16_t* out);
+  // Turns each `block` of x (a power of two from 16 on; n is a multiple of it) by the Walsh-Hadamard matrix over
+  // sqrt(block), which is its own inverse and leaves products of two vectors as they are. Rounding to integers then
+  // loses less, since what stood out in one dimension is spread over all (Ashkboos et al., QuaRot, arXiv:2404.00456).
+  void (*mix)(float* x, int64_t n, int64_t block);
   // acc = acc * 2^(a) + chunk * 2^(b); n is a multiple of 16.
   void (*merge)(float* acc, const float* chunk, float a, float b, int64_t n, float* acc_sum, float chunk_sum);
 };

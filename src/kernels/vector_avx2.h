@@ -59,6 +59,13 @@ inline V negate_where_negative(V a, V sign) {
   const __m256 m = _mm256_castsi256_ps(_mm256_set1_epi32(INT32_MIN));
   return {_mm256_xor_ps(a.l, _mm256_and_ps(sign.l, m)), _mm256_xor_ps(a.h, _mm256_and_ps(sign.h, m))};
 }
+template <int H>
+inline V swap_lanes(V a) {
+  if constexpr (H == 8) return {a.h, a.l};
+  if constexpr (H == 4) return {_mm256_permute2f128_ps(a.l, a.l, 1), _mm256_permute2f128_ps(a.h, a.h, 1)};
+  constexpr int order = H == 2 ? 0x4e : 0xb1;
+  return {_mm256_permute_ps(a.l, order), _mm256_permute_ps(a.h, order)};
+}
 inline V first_lanes(V a, int n) {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), limit = _mm256_set1_epi32(n);
   const __m256i low = _mm256_cmpgt_epi32(limit, lane),

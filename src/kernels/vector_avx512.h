@@ -40,6 +40,13 @@ inline V negate_where_negative(V a, V sign) {  // a with its sign turned where `
   return {_mm512_castsi512_ps(_mm512_xor_si512(
       _mm512_castps_si512(a.v), _mm512_and_si512(_mm512_castps_si512(sign.v), _mm512_set1_epi32(INT32_MIN))))};
 }
+// Lane i takes lane i ^ H.
+template <int H>
+inline V swap_lanes(V a) {
+  if constexpr (H == 8) return {_mm512_shuffle_f32x4(a.v, a.v, 0x4e)};
+  if constexpr (H == 4) return {_mm512_shuffle_f32x4(a.v, a.v, 0xb1)};
+  return {_mm512_permute_ps(a.v, H == 2 ? 0x4e : 0xb1)};
+}
 inline V first_lanes(V a, int n) { return {_mm512_maskz_mov_ps(static_cast<__mmask16>((1u << n) - 1), a.v)}; }
 inline void store_int8(int8_t* p, V a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)));

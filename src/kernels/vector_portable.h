@@ -95,6 +95,10 @@ inline V where_at_least(V x, float limit, V a) {
 inline V negate_where_negative(V a, V sign) {
   return lanes([&](int i) { return as_float(as_bits(a.f[i]) ^ (as_bits(sign.f[i]) & 0x80000000u)); });
 }
+template <int H>
+inline V swap_lanes(V a) {
+  return lanes([&](int i) { return a.f[i ^ H]; });
+}
 inline V first_lanes(V a, int n) {
   return lanes([&](int i) { return i < n ? a.f[i] : 0.0f; });
 }

@@ -177,6 +177,7 @@ AttentionEngine::QueryRows AttentionEngine::gather_queries(size_t layer, const P
                 static_cast<size_t>(a.head_dim) * 4);
     std::memset(query + a.head_dim, 0, static_cast<size_t>(stride - a.head_dim) * 4);
     prepare_head(layer, weights_.layers[layer].query_norm, row, query);
+    if (layout_.key_mix(layer) > 0) table_.mix(query, a.head_dim, layout_.key_mix(layer));
     if (layout_.format() == KvFormat::Int8)
       worker.query_scales[static_cast<size_t>(r)] =
           table_.to_int16(query, stride, worker.queries16.data() + r * stride);
@@ -293,10 +294,16 @@ void AttentionEngine::attend_task(size_t layer, const Projections& in, const Tas
   }
   for (int r = 0; r < rows.rows; r++) {
     const int64_t row = piece.first_row + task.first + r / rows.heads, head = kv_head * rows.heads + r % rows.heads;
-    float* to = output_.data() + row * output_stride_ + head * a.value_head_dim;
-    for (int64_t d = 0; d < a.value_head_dim; d++)
-      to[d] = worker.total[r * value_stride + d] / worker.running[static_cast<size_t>(r)].sum;
+    finish_head(layer, worker.total.data() + r * value_stride, worker.running[static_cast<size_t>(r)].sum,
+                output_.data() + row * output_stride_ + head * a.value_head_dim);
   }
+}
+
+// What a head gathered, from the sum over its weights.
+void AttentionEngine::finish_head(size_t layer, const float* total, float sum, float* out) const {
+  const int64_t dim = attention(layer).value_head_dim;
+  for (int64_t d = 0; d < dim; d++) out[d] = total[d] / sum;
+  if (layout_.value_mix(layer) > 0) table_.mix(out, dim, layout_.value_mix(layer));
 }
 
 // One row: heads and chunks are shared out. The thread that has the newest chunk of a head also keeps the new key and
@@ -334,7 +341,7 @@ const float* AttentionEngine::merge_split(size_t layer, Worker& worker) {
     for (int64_t at = h * split_chunks_; at < h * split_chunks_ + chunks; at++)
       merge_chunk(value_stride, running, total, split_rows_[static_cast<size_t>(at)],
                   split_values_.data() + at * value_stride);
-    for (int64_t d = 0; d < a.value_head_dim; d++) worker.output[h * a.value_head_dim + d] = total[d] / running.sum;
+    finish_head(layer, total, running.sum, worker.output.data() + h * a.value_head_dim);
   }
   return worker.output.data();
 }

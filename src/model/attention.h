@@ -94,6 +94,7 @@ class AttentionEngine {
   const float* merge_split(size_t layer, Worker& worker);
   void merge_chunk(int64_t values, kernels::SoftmaxRow& running, float* total, const kernels::SoftmaxRow& chunk,
                    const float* gathered) const;
+  void finish_head(size_t layer, const float* total, float sum, float* out) const;
   int64_t first_chunk(size_t layer, int64_t position) const;
 
   const ModelSpec& spec_;

@@ -8,6 +8,12 @@ namespace {
 using kernels::chunk_keys;
 using kernels::key_columns;
 
+// The largest power of two that divides a head's size, where the kernels mix so few.
+int64_t mix_block(int64_t dim) {
+  const int64_t block = dim & -dim;
+  return block >= 16 ? block : 0;
+}
+
 constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 }  // namespace
@@ -25,6 +31,8 @@ KvLayout::KvLayout(const ModelSpec& spec, KvFormat format) : format_(format) {
     l.key_bytes = round_up(l.key_dim, 2) * chunk_keys * element;
     l.value_bytes = l.value_stride * chunk_keys * element;
     l.scale_bytes = format == KvFormat::Int8 ? chunk_keys * 4 : 0;
+    l.key_mix = format == KvFormat::Int8 ? mix_block(l.key_dim) : 0;
+    l.value_mix = format == KvFormat::Int8 ? mix_block(l.value_dim) : 0;
     l.head_bytes = l.key_bytes + l.value_bytes + 2 * l.scale_bytes;
     layers_.push_back(l);
     block_bytes_ += a.kv_heads * l.head_bytes;
@@ -40,8 +48,8 @@ KvLayout::Head KvLayout::head(std::byte* block, size_t layer, int64_t head) cons
   return {p, reinterpret_cast<float*>(key_scales), values, reinterpret_cast<float*>(values + l.value_bytes)};
 }
 
-void KvLayout::store(const kernels::Table& table, const Head& head, size_t layer, int64_t slot, const float* key,
-                     const float* value, int8_t* scratch) const {
+void KvLayout::store(const kernels::Table& table, const Head& head, size_t layer, int64_t slot, float* key,
+                     float* value, int8_t* scratch) const {
   const Layer& l = layers_[layer];
   const int64_t column = slot % key_columns;
   std::byte* keys = head.keys + slot / key_columns * (l.key_bytes / (chunk_keys / key_columns));
@@ -52,6 +60,8 @@ void KvLayout::store(const kernels::Table& table, const Head& head, size_t layer
                 static_cast<size_t>(l.value_dim) * 4);
     return;
   }
+  if (l.key_mix > 0) table.mix(key, l.key_dim, l.key_mix);
+  if (l.value_mix > 0) table.mix(value, l.value_dim, l.value_mix);
   head.key_scales[slot] = table.to_int8(key, l.key_stride, scratch);
   for (int64_t d = 0; d < l.key_dim; d++)
     keys[(d / 2 * key_columns + column) * 2 + d % 2] = static_cast<std::byte>(scratch[d]);

@@ -35,18 +35,23 @@ class KvLayout {
   int64_t block_bytes() const { return block_bytes_; }
   int64_t bytes_per_token() const { return bytes_per_token_; }  // what one token's keys and values take
 
-  // Keeps a token's key and value, at `slot` of the block. `scratch` holds as many bytes as the larger of the two has
-  // elements.
-  void store(const kernels::Table& table, const Head& head, size_t layer, int64_t slot, const float* key,
-             const float* value, int8_t* scratch) const;
+  // Keeps a token's key and value, at `slot` of the block; they are mixed in place. `scratch` holds as many bytes as
+  // the larger of the two has elements.
+  void store(const kernels::Table& table, const Head& head, size_t layer, int64_t slot, float* key, float* value,
+             int8_t* scratch) const;
 
   // Rows of vectors that are padded for the kernels.
   int64_t value_stride(size_t layer) const { return layers_[layer].value_stride; }
   int64_t key_stride(size_t layer) const { return layers_[layer].key_stride; }
+  // 8-bit keys and values are kept mixed (kernels::Table::mix) in blocks of so many dimensions, and queries must be
+  // too; 0: not.
+  int64_t key_mix(size_t layer) const { return layers_[layer].key_mix; }
+  int64_t value_mix(size_t layer) const { return layers_[layer].value_mix; }
 
  private:
   struct Layer {
-    int64_t offset, head_bytes, key_dim, key_stride, value_dim, value_stride, key_bytes, value_bytes, scale_bytes;
+    int64_t offset, head_bytes, key_dim, key_stride, value_dim, value_stride, key_bytes, value_bytes, scale_bytes,
+        key_mix, value_mix;
   };
   KvFormat format_;
   std::vector<Layer> layers_;
