@@ -20,10 +20,6 @@ Presence norm_presence(const std::optional<NormSpec>& norm, int64_t size) {
 
 Presence attention_presence(Role role, const Attention& a, int64_t hidden) {
   const int64_t query = a.heads * a.head_dim, key = a.kv_heads * a.head_dim, value = a.kv_heads * a.value_head_dim;
-  const auto qk_norm = [&](int64_t whole) {
-    if (a.qk_norm == Attention::QkNorm::None) return Presence{};
-    return Presence{{a.qk_norm == Attention::QkNorm::PerHead ? a.head_dim : whole}, a.qk_norm_spec.bias};
-  };
   switch (role) {
     case Role::Query:
       return {{query, hidden}, a.query_bias};
@@ -34,9 +30,8 @@ Presence attention_presence(Role role, const Attention& a, int64_t hidden) {
     case Role::QueryKeyValue:
       return {{query + key + value, hidden}, a.query_bias};
     case Role::QueryNorm:
-      return qk_norm(query);
     case Role::KeyNorm:
-      return qk_norm(key);
+      return a.qk_norm == Attention::QkNorm::None ? Presence{} : Presence{{a.head_dim}, a.qk_norm_spec.bias};
     case Role::Output:
       return {{hidden, a.heads * a.value_head_dim}, a.output_bias};
     default:
@@ -63,12 +58,8 @@ Presence layer_presence(Role role, const LayerSpec& layer, int64_t hidden) {
   switch (role) {
     case Role::AttentionNorm:
       return norm_presence(layer.attn_in, hidden);
-    case Role::AttentionOutNorm:
-      return norm_presence(layer.attn_out, hidden);
     case Role::MlpNorm:
       return norm_presence(layer.mlp_in, hidden);
-    case Role::MlpOutNorm:
-      return norm_presence(layer.mlp_out, hidden);
     case Role::Gate:
     case Role::Up:
     case Role::GateUp:

@@ -55,7 +55,7 @@ struct Attention {
   int64_t window = 0;   // a token sees itself and the window - 1 tokens before it; 0: all
   float logit_cap = 0;  // scores go through cap * tanh(score / cap); 0: none
   std::optional<Rotary> rotary;
-  enum class QkNorm : uint8_t { None, PerHead, Whole };
+  enum class QkNorm : uint8_t { None, PerHead };
   QkNorm qk_norm = QkNorm::None;
   NormSpec qk_norm_spec;
   bool query_bias = false, key_bias = false, value_bias = false, output_bias = false;
@@ -70,10 +70,7 @@ struct Dense {
 };
 
 struct LayerSpec {
-  std::optional<NormSpec> attn_in = {}, attn_out = {}, mlp_in = {}, mlp_out = {};  // each where the family has it
-  enum class Residual : uint8_t { Sequential, Parallel };  // parallel: attention and MLP read the same input
-  Residual residual = Residual::Sequential;
-  float residual_scale = 1;
+  std::optional<NormSpec> attn_in = {}, mlp_in = {};  // before attention and before the MLP
   std::variant<Attention> mixer;
   std::variant<Dense> mlp;
 };
@@ -90,11 +87,8 @@ struct ModelSpec {
   int64_t context = 0;  // the most tokens that the model was made for
   float embedding_scale = 1;
   std::optional<LearnedPositions> positions;
-  std::optional<NormSpec> embedding_norm;
   std::vector<LayerSpec> layers;
   std::optional<NormSpec> final_norm;
-  float logit_scale = 1;
-  float logit_cap = 0;  // logits go through cap * tanh(logit / cap); 0: none
   bool tied_embeddings = false;
   bool unembedding_bias = false;
 };

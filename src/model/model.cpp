@@ -1,6 +1,7 @@
 #include "foretell/model.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ class Model::Implementation {
     const ConfigReader config(checkpoint->config, config_file(*checkpoint));
     const Family& family = find_family(config);
     spec_ = family.describe(config);
+    dynamic_limit_ = dynamic_limit(spec_);
     weights_ = bind(family, spec_, std::move(checkpoint), pool_,
                     {.quantize_bits = options.quantize_bits, .progress = options.progress});
     forward_ = std::make_unique<Forward>(spec_, weights_, table_, pool_, options.precision);
@@ -32,6 +34,18 @@ class Model::Implementation {
   std::unique_ptr<Forward> forward_;
 
  private:
+  // Up to here dynamic rotary scaling changes nothing; beyond, all earlier keys would have to be turned anew.
+  static int64_t dynamic_limit(const ModelSpec& spec) {
+    int64_t limit = std::numeric_limits<int64_t>::max();
+    for (const LayerSpec& layer : spec.layers) {
+      const auto& rotary = std::get<Attention>(layer.mixer).rotary;
+      const auto* scaling = rotary ? std::get_if<DynamicScaling>(&rotary->scaling) : nullptr;
+      if (scaling != nullptr) limit = std::min(limit, scaling->original_context);
+    }
+    return limit;
+  }
+  int64_t dynamic_limit_ = 0;
+
   struct Wanted {  // a row of the batch whose logits are wanted
     int64_t row;
     size_t span, token;
@@ -57,6 +71,10 @@ void Model::Implementation::check(std::span<const Span> spans) const {
     if (length > cache.capacity())
       throw Error({.what = "the text is longer than the context",
                    .expected = "at most " + std::to_string(cache.capacity()) + " tokens",
+                   .found = std::to_string(length)});
+    if (length > dynamic_limit_)
+      throw Error({.what = "dynamic rotary scaling beyond the original context is not supported",
+                   .expected = "at most " + std::to_string(dynamic_limit_) + " tokens",
                    .found = std::to_string(length)});
     for (const TokenId id : span.tokens) {
       if (id < 0 || id >= spec_.vocabulary)

@@ -1,0 +1,54 @@
+#include "base/thread_pool.h"
+
+#include <catch2/catch.hpp>
+#include <numeric>
+#include <stdexcept>
+
+using namespace foretell;
+
+TEST_CASE("shares cover everything once") {
+  for (const int64_t count : {0, 1, 7, 100})
+    for (const int threads : {1, 2, 3, 8}) {
+      int64_t next = 0;
+      for (int t = 0; t < threads; t++) {
+        const Range r = share(count, t, threads);
+        CHECK(r.begin == next);
+        next = r.end;
+      }
+      CHECK(next == count);
+    }
+}
+
+TEST_CASE("a barrier lets no thread ahead") {
+  for (const int threads : {1, 2, 5}) {
+    ThreadPool pool(threads);
+    std::vector<int> steps(static_cast<size_t>(threads), 0);
+    std::atomic<bool> wrong{false};
+    for (int run = 0; run < 20; run++) {
+      pool.run([&](int t) {
+        for (int step = 0; step < 50; step++) {
+          steps[static_cast<size_t>(t)]++;
+          pool.barrier();
+          for (const int s : steps)
+            if (s != steps[static_cast<size_t>(t)]) wrong = true;
+          pool.barrier();
+        }
+      });
+    }
+    CHECK_FALSE(wrong);
+    CHECK(std::accumulate(steps.begin(), steps.end(), 0) == threads * 1000);
+  }
+}
+
+TEST_CASE("what a thread throws comes out of run, and the pool goes on") {
+  ThreadPool pool(3);
+  for (int thrower = 0; thrower < 3; thrower++) {
+    CHECK_THROWS_AS(pool.run([&](int t) {
+      if (t == thrower) throw std::runtime_error("no");
+    }),
+                    std::runtime_error);
+  }
+  std::atomic<int> ran{0};
+  pool.run([&](int) { ran++; });
+  CHECK(ran == 3);
+}

@@ -1,0 +1,101 @@
+#include "model/packed_matrix.h"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+using namespace foretell;
+
+namespace {
+
+std::vector<std::byte> pack(const MatrixSource& source, PackedMatrix& matrix, int quantize_bits = 0) {
+  matrix = plan_packing(source, quantize_bits);
+  std::vector<std::byte> arena(static_cast<size_t>(matrix.bytes()));
+  for (int64_t u = 0; u < matrix.units(); u++) pack_unit(source, matrix, u, arena.data() + u * matrix.stride);
+  matrix.data = arena.data();
+  return arena;
+}
+
+// A matrix of floats in memory.
+struct FloatMatrix {
+  std::vector<float> values;
+  TensorView view;
+  FloatMatrix(int64_t rows, int64_t cols) {
+    for (int64_t i = 0; i < rows * cols; i++)
+      values.push_back(static_cast<float>(std::sin(static_cast<double>(i) * 0.7)));
+    view.dtype = DType::F32;
+    view.shape = {rows, cols};
+    view.bytes = std::as_bytes(std::span(values));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("packing loses nothing: MLX's groups of every width") {
+  const Checkpoint checkpoint = open_checkpoint(FORETELL_SOURCE_DIR "/tests/golden/quantized");
+  for (const int bits : {2, 3, 4, 5, 6, 8}) {
+    for (const int group_size : {32, 64, 128}) {
+      const std::string name = "layers.bits" + std::to_string(bits) + ".groups" + std::to_string(group_size);
+      CAPTURE(name);
+      MatrixSource source;
+      source.stored = StoredMatrix::find(checkpoint, name + ".weight");
+      source.rows = source.stored.rows();
+      source.cols = source.stored.cols();
+      PackedMatrix matrix;
+      const auto arena = pack(source, matrix);
+      CHECK(matrix.format == (bits <= 4 ? kernels::Format::Affine4 : kernels::Format::Affine8));
+      std::vector<float> expected(static_cast<size_t>(source.cols)), found(expected.size());
+      for (int64_t r = 0; r < source.rows; r++) {
+        source.stored.read_row(r, expected.data());
+        unpack_row(matrix, r, found.data());
+        CHECK(found == expected);
+      }
+    }
+  }
+}
+
+TEST_CASE("packing loses nothing: some rows, and columns of a matrix that is stored with its inputs first") {
+  const FloatMatrix stored(70, 48);
+  PackedMatrix matrix;
+  MatrixSource rows{StoredMatrix::of(stored.view, "w"), 20, 37, 48};
+  auto arena = pack(rows, matrix);
+  std::vector<float> found(48);
+  for (int64_t r = 0; r < 37; r++) {
+    unpack_row(matrix, r, found.data());
+    CHECK(std::memcmp(found.data(), stored.values.data() + (20 + r) * 48, 48 * sizeof(float)) == 0);
+  }
+  // Rows beyond the matrix are zeros, so that their products are too.
+  CHECK(matrix.units() == 2);
+  const auto* unit = reinterpret_cast<const float*>(matrix.unit(1));
+  for (int64_t c = 0; c < 48; c++)
+    for (int r = 5; r < kernels::unit_rows; r++) CHECK(unit[c * kernels::unit_rows + r] == 0);
+
+  MatrixSource columns{StoredMatrix::of(stored.view, "w"), 7, 33, 70, true};
+  arena = pack(columns, matrix);
+  found.resize(70);
+  for (int64_t r = 0; r < 33; r++) {
+    unpack_row(matrix, r, found.data());
+    for (size_t c = 0; c < 70; c++) CHECK(found[c] == stored.values[c * 48 + 7 + static_cast<size_t>(r)]);
+  }
+}
+
+TEST_CASE("quantizing while packing keeps each weight within half a step, also of turned matrices") {
+  const FloatMatrix stored(64, 64);
+  for (const bool transposed : {false, true}) {
+    for (const int bits : {4, 8}) {
+      PackedMatrix matrix;
+      const MatrixSource source{StoredMatrix::of(stored.view, "w"), 0, 64, 64, transposed};
+      const auto arena = pack(source, matrix, bits);
+      std::vector<float> found(64);
+      // The range of a group is at most 2; a step may grow where the range's end is brought onto a whole number of
+      // steps.
+      const double half_step = 2.0 / ((1 << bits) - 1) / 2 * 1.15;
+      for (size_t r = 0; r < 64; r++) {
+        unpack_row(matrix, static_cast<int64_t>(r), found.data());
+        for (size_t c = 0; c < 64; c++)
+          CHECK_FALSE(std::abs(found[c] - stored.values[transposed ? c * 64 + r : r * 64 + c]) > half_step);
+      }
+    }
+  }
+}
