@@ -17,7 +17,7 @@ std::string through(const std::vector<std::string>& stops, const std::string& te
 }  // namespace
 
 TEST_CASE("a stop text ends the text, in whatever pieces it comes") {
-  for (const size_t piece : {1, 2, 3, 5, 100}) {
+  for (const size_t piece : {1U, 2U, 3U, 5U, 100U}) {
     CHECK(through({}, "abcdef", piece) == "abcdef");
     CHECK(through({"cd"}, "abcdef", piece) == "ab");
     CHECK(through({"x", ""}, "abcdef", piece) == "abcdef");

@@ -38,7 +38,7 @@ TEST_CASE("draws follow the final probabilities") {
   const std::vector<float> logits = {-ln2, -2 * ln2, -3 * ln2, -4 * ln2, -4 * ln2};
   const double expected[] = {0.5, 0.25, 0.125, 0.0625, 0.0625};
   constexpr int draws = 20000;
-  for (const uint64_t seed : {1, 2, 3}) {
+  for (const uint64_t seed : {1U, 2U, 3U}) {
     SamplerChain chain({.seed = seed});
     std::map<TokenId, int> counts;
     Ids history;
