@@ -10,7 +10,7 @@ install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 install(EXPORT foretellTargets NAMESPACE foretell:: DESTINATION ${FORETELL_PACKAGE_DIR})
 configure_package_config_file(cmake/foretellConfig.cmake.in foretellConfig.cmake
-  INSTALL_DESTINATION ${FORETELL_PACKAGE_DIR} PATH_VARS CMAKE_INSTALL_DATADIR)
+  INSTALL_DESTINATION ${FORETELL_PACKAGE_DIR})
 write_basic_package_version_file(foretellConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/foretellConfig.cmake ${PROJECT_BINARY_DIR}/foretellConfigVersion.cmake
   DESTINATION ${FORETELL_PACKAGE_DIR})

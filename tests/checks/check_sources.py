@@ -6,7 +6,7 @@
 - The library (all but src/cli) does not print, exit or read the environment.
 - What is compiled for one instruction set includes only intrinsics, <cstdint>, <cstddef> and kernel headers that do no
   more, and (--objects: look at an optimized build) defines no function that the linker could take for another unit.
-- Every test file is in a build, and the example in README.md is the program in tests/consumer.
+- Every test file is in a build and no test's name confuses CTest, and the example in README.md is the program in tests/consumer.
 """
 
 import argparse
@@ -132,6 +132,9 @@ class Check:
         for path in sorted((self.root / "tests").rglob("*.cpp")):
             if re.search(r"_(test|fuzz)\.cpp$", path.name) and path.resolve() not in built:
                 self.find(path, 1, "no build runs this test file")
+            for number, line in lines(path):
+                if re.match(r'\s*(TEST_CASE|SCENARIO)\w*\(.*?"[^"]*[][;\\][^"]*"', re.sub(r',\s*"\[.*', "", line)):
+                    self.find(path, number, "a test's name with [, ], ; or \\ makes CTest lose the tests after it")
 
     def example(self):
         program, readme = self.root / "tests/consumer/main.cpp", self.root / "README.md"

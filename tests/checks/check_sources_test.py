@@ -102,6 +102,10 @@ class CheckSources(unittest.TestCase):
                     ("tests/a/b_test.cpp:1", "no build runs"),
                     ("tests/fuzz/c_fuzz.cpp:1", "no build runs"))
 
+    def test_names_of_tests(self):
+        self.write(**{"tests/a_test.cpp": 'TEST_CASE("fine, (it) is", "[tag]") {}\nTEST_CASE("in [0, 1)") {}\n'})
+        self.expect(check(self.root, [self.command("tests/a_test.cpp")]), ("tests/a_test.cpp:2", "CTest"))
+
     def test_the_example(self):
         self.write(**{"tests/consumer/main.cpp": "int main() {}\n", "README.md": "```cpp\nint main() {}\n```\n"})
         self.expect(check(self.root))

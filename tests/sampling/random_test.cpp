@@ -16,7 +16,7 @@ TEST_CASE("Philox4x32-10 gives the known answers of its authors") {  // Random12
         Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
 
-TEST_CASE("uniform numbers lie in [0, 1) and differ by seed, position and index") {
+TEST_CASE("uniform numbers lie from 0 to below 1 and differ by seed, position and index") {
   std::set<double> seen;
   double sum = 0;
   for (uint64_t seed = 0; seed < 10; seed++) {
