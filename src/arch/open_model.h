@@ -1,6 +1,9 @@
 // Opens a model of any format that is known, under the names that its family publishes.
 #pragma once
 
+#include <string>
+
+#include "arch/family.h"
 #include "checkpoint/checkpoint.h"
 
 namespace foretell {
@@ -8,7 +11,7 @@ namespace foretell {
 // A folder, or a .safetensors, .json or .gguf file. Throws Error.
 Checkpoint open_model(const std::filesystem::path& path, const OpenOptions& options = {});
 
-// The file that the checkpoint's config came from, for errors.
-std::filesystem::path config_file(const Checkpoint& checkpoint);
+// The name that a published name has in this checkpoint: folders leave the family's prefix out at times.
+std::string stored_name(const Family& family, const Checkpoint& checkpoint, const std::string& published);
 
 }  // namespace foretell

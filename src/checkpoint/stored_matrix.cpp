@@ -83,6 +83,13 @@ int block_bits(DType dtype) {
   }
 }
 
+// GGUF's order of rotary rows: see TensorView::interleaved_heads.
+int64_t stored_row(int64_t row, int64_t rows, int64_t heads) {
+  if (heads == 0) return row;
+  const int64_t head_dim = rows / heads, half = head_dim / 2, inside = row % head_dim;
+  return row - inside + (inside < half ? 2 * inside : 2 * (inside - half) + 1);
+}
+
 }  // namespace
 
 StoredMatrix StoredMatrix::of(const TensorView& tensor, std::string name) {
@@ -188,12 +195,8 @@ std::string StoredMatrix::describe() const {
   return "affine " + std::to_string(bits_) + "-bit, groups of " + std::to_string(group_size_);
 }
 
-// GGUF's order of rotary rows: see TensorView::interleaved_heads.
 int64_t StoredMatrix::stored_row(int64_t row) const {
-  const int64_t heads = weight_->interleaved_heads;
-  if (heads == 0) return row;
-  const int64_t head_dim = rows_ / heads, half = head_dim / 2, inside = row % head_dim;
-  return row - inside + (inside < half ? 2 * inside : 2 * (inside - half) + 1);
+  return foretell::stored_row(row, rows_, weight_->interleaved_heads);
 }
 
 int64_t StoredMatrix::row_stride() const {
@@ -256,7 +259,11 @@ void read_floats(const TensorView& tensor, int64_t begin, int64_t end, float* ou
   if (!is_float(tensor.dtype))
     throw tensor_error(tensor, {}, "not a tensor of floats", "F32, F16, BF16 or F64",
                        std::string(info(tensor.dtype).name));
-  convert(tensor, tensor.bytes.data(), begin, end, out);
+  if (tensor.interleaved_heads == 0) return convert(tensor, tensor.bytes.data(), begin, end, out);
+  for (int64_t i = begin; i < end; i++) {
+    const int64_t stored = stored_row(i, tensor.elements(), tensor.interleaved_heads);
+    convert(tensor, tensor.bytes.data(), stored, stored + 1, out++);
+  }
 }
 
 }  // namespace foretell

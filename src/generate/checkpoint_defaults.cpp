@@ -1,4 +1,4 @@
-#include "arch/open_model.h"
+#include "checkpoint/checkpoint.h"
 #include "generate/defaults.h"
 
 namespace foretell {
@@ -7,7 +7,7 @@ GenerationDefaults generation_defaults(const Checkpoint& checkpoint) {
   try {
     return generation_defaults(checkpoint.generation_config, checkpoint.config);
   } catch (const Error& error) {
-    std::filesystem::path file = config_file(checkpoint);
+    std::filesystem::path file = checkpoint.config_file();
     if (file != checkpoint.path) file.replace_filename("generation_config.json");
     throw error.with({.file = file.string()});
   }

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "arch/open_model.h"
 #include "foretell/error.h"
 #include "model/weights.h"
 
@@ -34,7 +35,7 @@ class Finder {
   MatrixSource matrix(int64_t layer, Role role) const {
     const TensorSpec& spec = tensors_.at(std::tuple(layer, role, Part::Weight));
     MatrixSource source;
-    source.stored = StoredMatrix::find(checkpoint_, published_name(spec.name));
+    source.stored = StoredMatrix::find(checkpoint_, stored_name(family_, checkpoint_, spec.name));
     // Conv1D's [inputs, outputs] is the layout of float tensors in published folders; groups and GGUF have outputs
     // first.
     source.transposed = family_.conv1d && layer >= 0 && source.stored.layout() == StoredMatrix::Layout::Float &&
@@ -54,7 +55,7 @@ class Finder {
   // Elements [first, first + count) of a vector, padded; all of it where count is -1.
   Vector vector(int64_t layer, Role role, Part part, int64_t first = 0, int64_t count = -1) const {
     const TensorSpec& spec = tensors_.at(std::tuple(layer, role, part));
-    const TensorView& view = checkpoint_.at(published_name(spec.name));
+    const TensorView& view = checkpoint_.at(stored_name(family_, checkpoint_, spec.name));
     check(view.file, spec.name, spec.shape, view.shape);
     if (count < 0) count = view.elements();
     Vector values(round_up(count, kernels::unit_rows));
@@ -72,15 +73,6 @@ class Finder {
   }
 
  private:
-  // Published folders leave the prefix out at times, or have it where others do not.
-  std::string published_name(const std::string& name) const {
-    const auto exists = [&](const std::string& candidate) { return checkpoint_.find(candidate) != nullptr; };
-    const std::string_view prefix = family_.base_prefix;
-    if (!exists(name) && name.starts_with(prefix) && exists(name.substr(prefix.size())))
-      return name.substr(prefix.size());
-    return name;
-  }
-
   void check(const std::filesystem::path& file, const std::string& name, const std::vector<int64_t>& expected,
              const std::vector<int64_t>& found) const {
     if (expected == found) return;

@@ -16,7 +16,7 @@ class Model::Implementation {
   Implementation(const std::filesystem::path& path, const LoadOptions& options)
       : table_(kernels::select_table(options.isa)), pool_(options.threads > 0 ? options.threads : available_cores()) {
     auto checkpoint = std::make_shared<const Checkpoint>(open_model(path));
-    const ConfigReader config(checkpoint->config, config_file(*checkpoint));
+    const ConfigReader config(checkpoint->config, checkpoint->config_file());
     const Family& family = find_family(config);
     spec_ = family.describe(config);
     dynamic_limit_ = dynamic_limit(spec_);

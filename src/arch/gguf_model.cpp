@@ -1,0 +1,152 @@
+#include "arch/gguf_model.h"
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+
+#include "arch/gguf_config.h"
+
+namespace foretell {
+namespace {
+
+// GGUF's names for the roles, one list for all families (the gguf package's constants.py).
+struct GgufName {
+  Role role;
+  std::string_view name;
+};
+constexpr GgufName gguf_names[] = {
+    {Role::Embedding, "token_embd"},
+    {Role::Positions, "position_embd"},
+    {Role::AttentionNorm, "blk.{}.attn_norm"},
+    {Role::AttentionOutNorm, "blk.{}.post_attention_norm"},
+    {Role::Query, "blk.{}.attn_q"},
+    {Role::Key, "blk.{}.attn_k"},
+    {Role::Value, "blk.{}.attn_v"},
+    {Role::QueryKeyValue, "blk.{}.attn_qkv"},
+    {Role::QueryNorm, "blk.{}.attn_q_norm"},
+    {Role::KeyNorm, "blk.{}.attn_k_norm"},
+    {Role::Output, "blk.{}.attn_output"},
+    {Role::MlpNorm, "blk.{}.ffn_norm"},
+    {Role::MlpOutNorm, "blk.{}.post_ffw_norm"},
+    {Role::Gate, "blk.{}.ffn_gate"},
+    {Role::Up, "blk.{}.ffn_up"},
+    {Role::GateUp, "blk.{}.ffn_up"},
+    {Role::Down, "blk.{}.ffn_down"},
+    {Role::FinalNorm, "output_norm"},
+    {Role::Unembedding, "output"},
+};
+
+std::string gguf_name(const TensorSpec& tensor) {
+  const auto it = std::find_if(std::begin(gguf_names), std::end(gguf_names),
+                               [&](const GgufName& entry) { return entry.role == tensor.role; });
+  std::string name(it->name);
+  if (const size_t hole = name.find("{}"); hole != std::string::npos)
+    name.replace(hole, 2, std::to_string(tensor.layer));
+  return name + (tensor.part == Part::Bias ? ".bias" : ".weight");
+}
+
+bool is_norm(Role role) {
+  switch (role) {
+    case Role::AttentionNorm:
+    case Role::AttentionOutNorm:
+    case Role::QueryNorm:
+    case Role::KeyNorm:
+    case Role::MlpNorm:
+    case Role::MlpOutNorm:
+    case Role::FinalNorm:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Moves a tensor from its GGUF name to the published one.
+class Renamer {
+ public:
+  Renamer(const GgufFile& file, const Family& family, const ModelSpec& spec, const GgufConventions& conventions)
+      : file_(file), family_(family), spec_(spec), conventions_(conventions) {}
+
+  TensorView take(const TensorSpec& tensor) {
+    const std::string name = gguf_name(tensor);
+    const auto it = file_.tensors.find(name);
+    std::vector<int64_t> expected = tensor.shape;
+    // GGUF turns Conv1D's matrices round: [outputs, inputs] as all others.
+    if (family_.conv1d && tensor.layer >= 0 && expected.size() == 2) std::swap(expected[0], expected[1]);
+    if (it == file_.tensors.end()) throw error("a tensor is missing", name, shape_text(expected), "nothing");
+    used_.insert(name);
+    if (it->second.shape != expected)
+      throw error("a tensor has another shape than the metadata says", name, shape_text(expected),
+                  shape_text(it->second.shape));
+    TensorView view = it->second;
+    if (conventions_.interleaves_rotary && (tensor.role == Role::Query || tensor.role == Role::Key)) {
+      const auto& attention = std::get<Attention>(spec_.layers[static_cast<size_t>(tensor.layer)].mixer);
+      view.interleaved_heads = tensor.role == Role::Query ? attention.heads : attention.kv_heads;
+    }
+    if (is_norm(tensor.role) && tensor.part == Part::Weight) view.offset = conventions_.norm_offset;
+    return view;
+  }
+
+  // What nobody has asked for would be left out silently.
+  void refuse_leftovers() const {
+    for (const auto& [name, view] : file_.tensors) {
+      const bool known = name == "rope_freqs.weight" || name == "output.weight" ||  // read with the metadata
+                         name.ends_with(".attn_rot_embd.weight");  // frequencies that follow from the metadata
+      if (!known && !used_.contains(name))
+        throw error("a tensor that the architecture does not have", name,
+                    "the tensors of " + std::string(conventions_.architecture), shape_text(view.shape));
+    }
+  }
+
+ private:
+  Error error(std::string what, const std::string& name, std::string expected, std::string found) const {
+    return Error({.what = std::move(what),
+                  .file = file_.path.string(),
+                  .where = name,
+                  .expected = std::move(expected),
+                  .found = std::move(found)});
+  }
+
+  const GgufFile& file_;
+  const Family& family_;
+  const ModelSpec& spec_;
+  const GgufConventions& conventions_;
+  std::set<std::string, std::less<>> used_;
+};
+
+}  // namespace
+
+bool is_gguf(const std::filesystem::path& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return false;
+  if (path.extension() == ".gguf") return true;
+  std::ifstream stream(path, std::ios::binary);
+  char magic[4] = {};
+  return stream.read(magic, sizeof magic) && std::string_view(magic, sizeof magic) == "GGUF";
+}
+
+Checkpoint open_gguf(const std::filesystem::path& path, const OpenOptions& options) {
+  const GgufFile file = read_gguf(path);
+  const GgufConventions& conventions = gguf_conventions(file);
+  GgufTokenizer tokenizer = translate_tokenizer(file.metadata, path);
+  Checkpoint checkpoint;
+  checkpoint.path = path;
+  checkpoint.format = "gguf";
+  checkpoint.config = translate_config(file, conventions, tokenizer);
+  checkpoint.generation_config = translate_generation_config(file, tokenizer);
+  checkpoint.tokenizer_json = std::move(tokenizer.tokenizer_json);
+  checkpoint.tokenizer_config_json = std::move(tokenizer.tokenizer_config_json);
+  checkpoint.chat_template = std::move(tokenizer.chat_template);
+  if (!options.tensors) return checkpoint;
+
+  const ConfigReader config(checkpoint.config, path);
+  const Family& family = find_family(config);
+  const ModelSpec spec = family.describe(config);
+  Renamer renamer(file, family, spec, conventions);
+  for (const TensorSpec& tensor : tensor_table(family, spec))
+    checkpoint.tensors.emplace(tensor.name, renamer.take(tensor));
+  renamer.refuse_leftovers();
+  checkpoint.storage.push_back(file.storage);
+  return checkpoint;
+}
+
+}  // namespace foretell
