@@ -5,25 +5,16 @@
 
 #include "foretell/error.h"
 #include "tokenizer/byte_alphabet.h"
-#include "tokenizer/word_cache.h"
 
 namespace foretell::tokenization {
 namespace {
 
 // Up to here a scan over all pairs for each merge is faster than a heap.
 constexpr size_t short_word = 48;
-constexpr size_t longest_piece = size_t{1} << 31;
-
-std::string byte_name(unsigned byte) {
-  constexpr char digits[] = "0123456789ABCDEF";
-  return {'<', '0', 'x', digits[byte >> 4], digits[byte & 15], '>'};
-}
 
 }  // namespace
 
-struct Bpe::Workspace : ModelWorkspace {
-  WordCache cache;
-  std::vector<Symbol> symbols;        // of the piece at work, and in the end its tokens
+struct Bpe::Workspace : WordWorkspace {
   std::vector<Merge> merges;          // [i]: what becomes of symbol i and its right neighbour
   std::vector<uint32_t> left, right;  // neighbours, while a long piece is merged
   std::vector<uint64_t> heap;         // rank and position of merges that are possible, least first
@@ -37,7 +28,7 @@ Bpe::Bpe(Vocabulary vocabulary, MergeTable merges, BpeOptions options)
     std::string character;
     append_utf8(character, character_of_byte(static_cast<unsigned char>(byte)));
     byte_ids_[byte] = vocabulary_.find(character).value_or(-1);
-    byte_names_[byte] = vocabulary_.find(byte_name(byte)).value_or(-1);
+    byte_names_[byte] = vocabulary_.find(byte_name(static_cast<unsigned char>(byte))).value_or(-1);
     all_bytes_ = all_bytes_ && byte_ids_[byte] >= 0;
   }
   if (options_.has_unknown_token) unknown_ = vocabulary_.find(options_.unknown_token);
@@ -49,34 +40,8 @@ std::string Bpe::summary() const {
   return std::string(options_.byte_level ? "byte-level BPE, " : "BPE, ") + with_thousands(merges_.size()) + " merges";
 }
 
-void Bpe::tokenize(const Piece& piece, ModelWorkspace& workspace, TokenSink& sink) const {
-  Workspace& work = static_cast<Workspace&>(workspace);
-  const std::string_view text = piece.text;
-  if (text.size() >= longest_piece) throw Error({.what = "the text has a piece of more than 2 GiB without a border"});
-  std::span<const Symbol> symbols;
-  if (text.size() <= WordCache::longest_word) {
-    const uint64_t hash = hash_bytes(text);
-    if (const auto* found = work.cache.find(text, hash)) {
-      symbols = *found;
-    } else {
-      encode(text, work);
-      work.cache.insert(text, hash, work.symbols);
-      symbols = work.symbols;
-    }
-  } else {
-    encode(text, work);
-    symbols = work.symbols;
-  }
-  size_t at = 0;
-  for (const Symbol& symbol : symbols) {
-    sink.add(symbol.id, piece, at, at + symbol.length);
-    at += symbol.length;
-  }
-}
-
-// The tokens of `text`, to work.symbols.
-void Bpe::encode(std::string_view text, Workspace& work) const {
-  work.symbols.clear();
+void Bpe::encode(std::string_view text, WordWorkspace& workspace) const {
+  auto& work = static_cast<Workspace&>(workspace);
   if (options_.byte_level && (options_.ignore_merges || !all_bytes_)) work.name = name_of_bytes(text);
   if (options_.ignore_merges) {
     if (const auto id = vocabulary_.find(options_.byte_level ? work.name : text)) {

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "tokenizer/merge_table.h"
-#include "tokenizer/model.h"
+#include "tokenizer/word_model.h"
 
 namespace foretell::tokenization {
 
@@ -21,14 +21,16 @@ struct BpeOptions {
   bool byte_level = false;     // pieces are bytes, names spell them in the byte alphabet
 };
 
-class Bpe : public Model {
+class Bpe : public WordModel {
  public:
   Bpe(Vocabulary vocabulary, MergeTable merges, BpeOptions options);
 
   std::unique_ptr<ModelWorkspace> make_workspace() const override;
-  void tokenize(const Piece& piece, ModelWorkspace& workspace, TokenSink& sink) const override;
   const Vocabulary& vocabulary() const override { return vocabulary_; }
   std::string summary() const override;
+
+ protected:
+  void encode(std::string_view text, WordWorkspace& workspace) const override;
 
  private:
   struct Workspace;
@@ -37,7 +39,6 @@ class Bpe : public Model {
   void merge(Workspace& work) const;
   void merge_short(Workspace& work) const;
   void merge_long(Workspace& work) const;
-  void encode(std::string_view text, Workspace& work) const;
 
   Vocabulary vocabulary_;
   MergeTable merges_;

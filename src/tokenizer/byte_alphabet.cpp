@@ -28,6 +28,11 @@ char32_t character_of_byte(unsigned char byte) { return alphabet.characters[byte
 
 int byte_of_character(char32_t c) { return c < alphabet.bytes.size() ? alphabet.bytes[c] : -1; }
 
+std::string byte_name(unsigned char byte) {
+  constexpr char digits[] = "0123456789ABCDEF";
+  return {'<', '0', 'x', digits[byte >> 4], digits[byte & 15], '>'};
+}
+
 std::optional<std::string> spell_bytes(std::string_view name) {
   std::string bytes;
   for (size_t i = 0; i < name.size();) {

@@ -15,6 +15,9 @@ char32_t character_of_byte(unsigned char byte);
 // The byte of a character; -1 where there is none.
 int byte_of_character(char32_t c);
 
+// How vocabularies with byte fallback name a byte: "<0xE2>".
+std::string byte_name(unsigned char byte);
+
 // The bytes that a name of the vocabulary spells; nothing where it has a character outside of the alphabet.
 std::optional<std::string> spell_bytes(std::string_view name);
 // The name of some bytes.

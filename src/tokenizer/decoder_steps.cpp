@@ -3,45 +3,12 @@
 #include <charconv>
 
 #include "tokenizer/byte_alphabet.h"
-#include "tokenizer/regex.h"
+#include "tokenizer/decoder_streams.h"
+#include "tokenizer/decoder_words.h"
 #include "tokenizer/utf8.h"
 
 namespace foretell::tokenization {
 namespace {
-
-std::string replace_all(std::string_view text, const Pattern& pattern, std::string_view content) {
-  std::string out;
-  pattern.visit(text, [&](size_t begin, size_t end, bool matches) {
-    out += matches ? content : text.substr(begin, end - begin);
-  });
-  return out;
-}
-
-// A stream that looks at whole tokens.
-class WholeTokens : public DecoderStream {
- public:
-  explicit WholeTokens(DecoderStream& next) : next_(next) {}
-  void begin() override { token_.clear(); }
-  void text(std::string_view part) override { token_ += part; }
-  void end() override { token(token_); }
-  void finish() override {
-    last();
-    next_.finish();
-  }
-
- protected:
-  virtual void token(std::string& token) = 0;
-  virtual void last() {}
-  void give(std::string_view token) {
-    next_.begin();
-    next_.text(token);
-    next_.end();
-  }
-  DecoderStream& next_;
-
- private:
-  std::string token_;
-};
 
 // For a step that makes of each token another, whatever the others are.
 class MapStream : public WholeTokens {
@@ -272,6 +239,14 @@ class Replace : public DecoderStep {
 
 }  // namespace
 
+std::string replace_all(std::string_view text, const Pattern& pattern, std::string_view content) {
+  std::string out;
+  pattern.visit(text, [&](size_t begin, size_t end, bool matches) {
+    out += matches ? content : text.substr(begin, end - begin);
+  });
+  return out;
+}
+
 std::unique_ptr<DecoderStep> make_decoder_step(const JsonNode& node) {
   const JsonNode type = node.get("type");
   const std::string_view name = type.string();
@@ -287,6 +262,7 @@ std::unique_ptr<DecoderStep> make_decoder_step(const JsonNode& node) {
                                    static_cast<size_t>(node.get("start").integer(0, most)),
                                    static_cast<size_t>(node.get("stop").integer(0, most)));
   }
+  if (auto step = make_word_decoder_step(node, name)) return step;
   type.fail("unknown decoder", {}, "\"" + std::string(name) + "\"");
 }
 

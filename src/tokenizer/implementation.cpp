@@ -72,8 +72,11 @@ Tokenizer::Implementation::Implementation(const JsonNode& root) {
     version->fail("unknown version", "\"1.0\"", "\"" + std::string(version->string()) + "\"");
   }
   if (const auto node = root.find("normalizer")) normalizer_ = make_normalizer(*node);
-  if (const auto node = root.find("pre_tokenizer")) pre_tokenizer_ = make_pre_tokenizer(*node);
-  model_ = make_model(root.get("model"), pre_tokenizer_.byte_level);
+  const JsonNode model = root.get("model");
+  if (const auto node = root.find("pre_tokenizer")) {
+    pre_tokenizer_ = make_pre_tokenizer(*node, model.get("type").string() == "BPE");
+  }
+  model_ = make_model(model, pre_tokenizer_.byte_level);
   if (const auto node = root.find("added_tokens")) {
     added_ = AddedTokens(read_added_tokens(*node), model_->vocabulary(), normalizer_.get());
   }
@@ -84,7 +87,7 @@ Tokenizer::Implementation::Implementation(const JsonNode& root) {
 void Tokenizer::Implementation::run(std::string_view text, EncodeOptions options, bool with_origins,
                                     TokenSink& sink) const {
   const Loan workspace(*this);
-  with_origins = with_origins || (pre_tokenizer_.steps && pre_tokenizer_.steps->needs_origins());
+  const bool normalize_with_origins = with_origins || (pre_tokenizer_.steps && pre_tokenizer_.steps->needs_origins());
   const auto tokenize = [&](const Piece& piece) { model_->tokenize(piece, *workspace, sink); };
   const auto pre_tokenize = [&](const Piece& piece) {
     pre_tokenizer_.steps ? pre_tokenizer_.steps->split(piece, with_origins, tokenize) : tokenize(piece);
@@ -95,12 +98,12 @@ void Tokenizer::Implementation::run(std::string_view text, EncodeOptions options
   };
   const auto normalize = [&](const Piece& piece) {
     if (!normalizer_) return cut_normalized(piece);
-    const Text normalized = normalizer_->normalize(piece, with_origins);
+    const Text normalized = normalizer_->normalize(piece, normalize_with_origins);
     if (!normalized.piece().empty()) cut_normalized(normalized.piece());
   };
   const auto cut = [&](const Piece& piece) { added_.cut(piece, false, !options.parse_special, on_token, normalize); };
   if (is_utf8(text)) return cut({.text = text});
-  const Text repaired = repair(text, with_origins);
+  const Text repaired = repair(text, normalize_with_origins);
   cut(repaired.piece());
 }
 

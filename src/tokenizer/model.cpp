@@ -1,6 +1,8 @@
 #include "tokenizer/model.h"
 
 #include "tokenizer/bpe.h"
+#include "tokenizer/unigram.h"
+#include "tokenizer/word_vocabularies.h"
 
 namespace foretell::tokenization {
 
@@ -31,6 +33,9 @@ std::unique_ptr<Model> make_model(const JsonNode& node, bool byte_level) {
   const JsonNode type = node.get("type");
   const std::string_view name = type.string();
   if (name == "BPE") return make_bpe(node, byte_level);
+  if (name == "Unigram") return make_unigram(node);
+  if (name == "WordPiece") return make_word_piece(node);
+  if (name == "WordLevel") return make_word_level(node);
   type.fail("unknown model", {}, "\"" + std::string(name) + "\"");
 }
 

@@ -2,6 +2,9 @@
 
 #include <vector>
 
+#include "tokenizer/character_normalizers.h"
+#include "tokenizer/precompiled.h"
+#include "tokenizer/regex.h"
 #include "tokenizer/unicode_normalizer.h"
 
 namespace foretell::tokenization {
@@ -19,6 +22,45 @@ class Sequence : public Normalizer {
 
  private:
   std::vector<std::unique_ptr<Normalizer>> steps_;  // at least one
+};
+
+// Every match becomes `content`.
+class Replace : public Normalizer {
+ public:
+  Replace(Pattern pattern, std::string content) : pattern_(std::move(pattern)), content_(std::move(content)) {}
+
+  Text normalize(const Piece& piece, bool with_origins) const override {
+    Text text(with_origins);
+    text.reserve(piece.text.size());
+    pattern_.visit(piece.text, [&](size_t begin, size_t end, bool matches) {
+      if (matches) {
+        text.append(content_, piece.origin(begin, end));
+      } else {
+        text.copy(piece, begin, end);
+      }
+    });
+    return text;
+  }
+
+ private:
+  Pattern pattern_;
+  std::string content_;
+};
+
+class Prepend : public Normalizer {
+ public:
+  explicit Prepend(std::string content) : content_(std::move(content)) {}
+
+  Text normalize(const Piece& piece, bool with_origins) const override {
+    Text text(with_origins);
+    text.reserve(piece.text.size() + content_.size());
+    if (!piece.empty()) text.append(content_, piece.origin(0, 0));
+    text.copy(piece, 0, piece.text.size());
+    return text;
+  }
+
+ private:
+  std::string content_;
 };
 
 std::unique_ptr<Normalizer> make_sequence(const JsonNode& node) {
@@ -41,6 +83,12 @@ std::unique_ptr<Normalizer> make_normalizer(const JsonNode& node) {
   if (name == "NFD") return std::make_unique<UnicodeNormalizer>(UnicodeNormalizer::Form::Nfd);
   if (name == "NFKC") return std::make_unique<UnicodeNormalizer>(UnicodeNormalizer::Form::Nfkc);
   if (name == "NFKD") return std::make_unique<UnicodeNormalizer>(UnicodeNormalizer::Form::Nfkd);
+  if (name == "Replace") {
+    return std::make_unique<Replace>(read_pattern(node.get("pattern")), std::string(node.get("content").string()));
+  }
+  if (name == "Prepend") return std::make_unique<Prepend>(std::string(node.get("prepend").string()));
+  if (name == "Precompiled") return make_precompiled(node);
+  if (auto step = make_character_normalizer(node, name)) return step;
   type.fail("unknown normalizer", {}, "\"" + std::string(name) + "\"");
 }
 

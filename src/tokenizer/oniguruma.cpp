@@ -261,7 +261,7 @@ class Translator {
   }
 
   // A set such as \s, \p{L}; nothing where `c` names none. The letter has been read.
-  bool named_set(char c, Set& set) {
+  bool named_set(char c, bool in_class, Set& set) {
     const char lower = static_cast<char>(c | 0x20);
     std::string_view name;
     switch (lower) {
@@ -272,7 +272,7 @@ class Translator {
         name = "digit";
         break;
       case 'w':
-        name = "word";
+        name = in_class ? "word" : "word escape";  // [\w] is [[:word:]], and \w a little more
         break;
       case 'h':
         name = "xdigit";
@@ -311,8 +311,8 @@ class Translator {
       return "\\g{" + number + "}";
     }
     Set set;
-    if (named_set(c, set)) return expression_of(set, false);
-    const std::string word = "[" + class_items_of("word") + "]";
+    if (named_set(c, false, set)) return expression_of(set, false);
+    const std::string word = "[" + class_items_of("word escape") + "]";
     switch (c) {
       case 'b':
         return "(?:(?<=" + word + ")(?!" + word + ")|(?<!" + word + ")(?=" + word + "))";
@@ -396,7 +396,7 @@ class Translator {
     }
     if (escaped_character(true, character)) return true;
     const char c = take_byte();
-    if (!named_set(c, set)) fail(std::string("the escape \\") + c + " is not known inside []");
+    if (!named_set(c, true, set)) fail(std::string("the escape \\") + c + " is not known inside []");
     return false;
   }
 

@@ -4,6 +4,7 @@
 
 #include "foretell/error.h"
 #include "tokenizer/byte_alphabet.h"
+#include "tokenizer/metaspace.h"
 #include "tokenizer/regex.h"
 #include "tokenizer/split.h"
 #include "tokenizer/unicode.h"
@@ -13,6 +14,9 @@ namespace {
 
 // How GPT-2 cuts text (its encoder.py), and ByteLevel with "use_regex".
 constexpr char gpt2_pattern[] = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
+
+// Words, and what is neither word nor blank.
+constexpr char whitespace_pattern[] = R"([[:word:]\x{200c}\x{200d}]+|[^[:word:]\x{200c}\x{200d}\s]+)";
 
 class Split : public PreTokenizer {
  public:
@@ -100,9 +104,83 @@ class ByteLevel : public PreTokenizer {
   std::optional<Regex> regex_;
 };
 
+// Blanks become the replacement, one more of which may come before the text; then it is cut before each.
+class Metaspace : public PreTokenizer {
+ public:
+  explicit Metaspace(const MetaspaceOptions& options) : options_(options) {
+    append_utf8(replacement_, options.replacement);
+  }
+
+  void split(const Piece& piece, bool with_origins, PieceSink next) const override {
+    Text text(with_origins);
+    text.reserve(piece.text.size() * 2);
+    const bool begins = piece.text.starts_with(' ') || piece.text.starts_with(replacement_);
+    const bool prepends = options_.prepend == MetaspaceOptions::Prepend::Always ||
+                          (options_.prepend == MetaspaceOptions::Prepend::First && piece.origin(0, 0).start == 0);
+    if (prepends && !begins) text.append(replacement_, piece.origin(0, 0));
+    size_t done = 0;
+    for (size_t at; (at = piece.text.find(' ', done)) != std::string_view::npos; done = at + 1) {
+      text.copy(piece, done, at);
+      text.append(replacement_, piece.origin(at, at + 1));
+    }
+    text.copy(piece, done, piece.text.size());
+    const Piece result = text.piece();
+    if (!options_.split) return next(result);
+    size_t begin = 0;
+    for (size_t at = 1; (at = result.text.find(replacement_, at)) != std::string_view::npos; ++at) {
+      next(result.slice(begin, at));
+      begin = at;
+    }
+    next(result.slice(begin, result.text.size()));
+  }
+
+  bool needs_origins() const override { return options_.prepend == MetaspaceOptions::Prepend::First; }
+
+ private:
+  MetaspaceOptions options_;
+  std::string replacement_;
+};
+
+class UnicodeScripts : public PreTokenizer {
+ public:
+  void split(const Piece& piece, bool, PieceSink next) const override {
+    // Characters that go with any script belong to the piece before them; at the very beginning they are lost.
+    int last = 0;
+    size_t begin = piece.text.size();
+    for (size_t at = 0; at < piece.text.size();) {
+      const size_t here = at;
+      const int script = script_of(next_character(piece.text, at));
+      if (script == 0 || script == last) continue;
+      if (last != 0) next(piece.slice(begin, here));
+      begin = here;
+      last = script;
+    }
+    if (begin < piece.text.size()) next(piece.slice(begin, piece.text.size()));
+  }
+};
+
+class FixedLength : public PreTokenizer {
+ public:
+  explicit FixedLength(size_t length) : length_(length) {}
+
+  void split(const Piece& piece, bool, PieceSink next) const override {
+    for (size_t begin = 0, end = 0; begin < piece.text.size(); begin = end) {
+      for (size_t i = 0; i < length_ && end < piece.text.size(); ++i) end += character_length(piece.text[end]);
+      next(piece.slice(begin, end));
+    }
+  }
+
+ private:
+  size_t length_;  // characters
+};
+
 class Chain : public PreTokenizer {
  public:
-  explicit Chain(std::vector<std::unique_ptr<PreTokenizer>> steps) : steps_(std::move(steps)) {}
+  explicit Chain(std::vector<std::unique_ptr<PreTokenizer>> steps) : steps_(std::move(steps)) {
+    for (size_t i = 0; i < steps_.size(); ++i) {
+      if (steps_[i]->needs_origins()) origins_before_ = i;
+    }
+  }
 
   void split(const Piece& piece, bool with_origins, PieceSink next) const override {
     run(0, piece, with_origins, next);
@@ -117,48 +195,72 @@ class Chain : public PreTokenizer {
  private:
   void run(size_t step, const Piece& piece, bool with_origins, PieceSink next) const {
     if (step == steps_.size()) return next(piece);
-    steps_[step]->split(piece, with_origins, [&](const Piece& part) { run(step + 1, part, with_origins, next); });
+    steps_[step]->split(piece, with_origins || step < origins_before_,
+                        [&](const Piece& part) { run(step + 1, part, with_origins, next); });
   }
 
   std::vector<std::unique_ptr<PreTokenizer>> steps_;
+  size_t origins_before_ = 0;  // steps before this one keep origins, which it needs
 };
 
-std::unique_ptr<PreTokenizer> make_step(const JsonNode& node, std::string_view name) {
+using Steps = std::vector<std::unique_ptr<PreTokenizer>>;
+
+void append_step(const JsonNode& node, std::string_view name, Steps& steps) {
+  const auto add = [&]<typename Step>(Step step) { steps.push_back(std::make_unique<Step>(std::move(step))); };
   if (name == "Split") {
     const SplitBehavior behavior = split_behavior(node.get("behavior"));
-    return std::make_unique<Split>(read_pattern(node.get("pattern")), behavior, node.get("invert").boolean());
-  }
-  if (name == "Digits") {
+    add(Split(read_pattern(node.get("pattern")), behavior, node.get("invert").boolean()));
+  } else if (name == "Digits") {
     const bool individual = node.get("individual_digits").boolean();
-    return std::make_unique<CharacterSplit>(is_numeric,
-                                            individual ? SplitBehavior::Isolated : SplitBehavior::Contiguous);
+    add(CharacterSplit(is_numeric, individual ? SplitBehavior::Isolated : SplitBehavior::Contiguous));
+  } else if (name == "ByteLevel") {
+    add(ByteLevel(node.get("add_prefix_space").boolean(), node.boolean("use_regex", true)));
+  } else if (name == "Metaspace") {
+    add(Metaspace(read_metaspace(node)));
+  } else if (name == "Punctuation") {
+    const auto behavior = node.find("behavior");
+    add(CharacterSplit(is_punctuation, behavior ? split_behavior(*behavior) : SplitBehavior::Isolated));
+  } else if (name == "Whitespace") {
+    add(Split(Pattern::regex(whitespace_pattern), SplitBehavior::Removed, true));
+  } else if (name == "WhitespaceSplit") {
+    add(CharacterSplit(is_white_space, SplitBehavior::Removed));
+  } else if (name == "BertPreTokenizer") {
+    add(CharacterSplit(is_white_space, SplitBehavior::Removed));
+    add(CharacterSplit(is_punctuation, SplitBehavior::Isolated));
+  } else if (name == "CharDelimiterSplit") {
+    std::string delimiter;
+    append_utf8(delimiter, node.get("delimiter").character());
+    add(Split(Pattern::string(delimiter), SplitBehavior::Removed, false));
+  } else if (name == "UnicodeScripts") {
+    add(UnicodeScripts());
+  } else if (name == "FixedLength") {
+    constexpr int64_t most = int64_t{1} << 40;
+    const auto length = node.find("length");
+    add(FixedLength(length ? static_cast<size_t>(length->integer(1, most)) : 5));
+  } else {
+    node.get("type").fail("unknown pre-tokenizer", {}, "\"" + std::string(name) + "\"");
   }
-  if (name == "ByteLevel") {
-    return std::make_unique<ByteLevel>(node.get("add_prefix_space").boolean(), node.boolean("use_regex", true));
-  }
-  node.get("type").fail("unknown pre-tokenizer", {}, "\"" + std::string(name) + "\"");
 }
 
 // Sequences inside of sequences are one sequence. `last_byte_level` is the last step, where that is ByteLevel.
-void append_steps(const JsonNode& node, std::vector<std::unique_ptr<PreTokenizer>>& steps,
-                  ByteLevel*& last_byte_level) {
+void append_steps(const JsonNode& node, Steps& steps, ByteLevel*& last_byte_level) {
   const std::string_view name = node.get("type").string();
   if (name == "Sequence") {
     for (const JsonNode& item : node.get("pretokenizers").items()) append_steps(item, steps, last_byte_level);
     return;
   }
-  steps.push_back(make_step(node, name));
+  append_step(node, name, steps);
   last_byte_level = dynamic_cast<ByteLevel*>(steps.back().get());
 }
 
 }  // namespace
 
-PreTokenizerPlan make_pre_tokenizer(const JsonNode& node) {
-  std::vector<std::unique_ptr<PreTokenizer>> steps;
+PreTokenizerPlan make_pre_tokenizer(const JsonNode& node, bool model_spells) {
+  Steps steps;
   ByteLevel* last_byte_level = nullptr;
   append_steps(node, steps, last_byte_level);
   PreTokenizerPlan plan;
-  if (last_byte_level) {
+  if (last_byte_level && model_spells) {
     last_byte_level->leave_spelling();
     plan.byte_level = true;
   }

@@ -18,13 +18,12 @@ class PreTokenizer {
   virtual bool needs_origins() const { return false; }
 };
 
-// `byte_level` says that pieces stand for bytes, spelled in the byte alphabet: where the last step is ByteLevel, it
-// leaves the spelling to the model.
+// Where the last step is ByteLevel and the model can spell, pieces are given to it as the bytes that they are.
 struct PreTokenizerPlan {
   std::unique_ptr<PreTokenizer> steps;  // null: the text stays whole
-  bool byte_level = false;
+  bool byte_level = false;              // the model has to spell pieces in the byte alphabet
 };
 // Throws Error at an unknown type or option.
-PreTokenizerPlan make_pre_tokenizer(const JsonNode& node);
+PreTokenizerPlan make_pre_tokenizer(const JsonNode& node, bool model_spells);
 
 }  // namespace foretell::tokenization

@@ -1,5 +1,6 @@
 #include "tokenizer/vocabulary.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "tokenizer/hash.h"
@@ -44,14 +45,13 @@ void Vocabulary::add(std::string_view name, TokenId id) {
   uint32_t entry = locate(hash, name, {});
   if (entry == none) {
     entry = static_cast<uint32_t>(entries_.size());
+    longest_ = std::max(longest_, name.size());
     entries_.push_back({bytes_.size(), static_cast<uint32_t>(name.size()), id});
     bytes_ += name;
     size_t at = static_cast<uint32_t>(hash) & (slots_.size() - 1);
     while (slots_[at].entry != none) at = (at + 1) & (slots_.size() - 1);
     slots_[at] = {entry, static_cast<uint32_t>(hash)};
   } else {
-    const auto old = static_cast<size_t>(entries_[entry].id);
-    if (entry_of_id_[old] == entry) entry_of_id_[old] = none;
     entries_[entry].id = id;
   }
   if (static_cast<size_t>(id) >= entry_of_id_.size()) entry_of_id_.resize(static_cast<size_t>(id) + 1, none);

@@ -16,7 +16,7 @@ inline constexpr int64_t largest_id = (1 << 24) - 1;
 class Vocabulary {
  public:
   void reserve(size_t entries, size_t bytes);
-  // A name that is there already gets the new id. 0 <= id <= largest_id.
+  // A name that is there already gets the new id, and the old one keeps the name. 0 <= id <= largest_id.
   void add(std::string_view name, TokenId id);
 
   std::optional<TokenId> find(std::string_view name) const { return find(name, {}); }
@@ -26,6 +26,7 @@ class Vocabulary {
   std::string_view name(TokenId id) const;
   bool contains(TokenId id) const { return entry_of(id) != none; }
 
+  size_t longest() const { return longest_; }                                     // the bytes of the longest name
   size_t size() const { return entries_.size(); }                                 // names
   TokenId id_limit() const { return static_cast<TokenId>(entry_of_id_.size()); }  // the largest id and one
 
@@ -50,6 +51,7 @@ class Vocabulary {
   uint32_t locate(uint64_t hash, std::string_view first, std::string_view second) const;
 
   std::string bytes_;
+  size_t longest_ = 0;
   std::vector<Entry> entries_;
   std::vector<uint32_t> entry_of_id_;
   std::vector<Slot> slots_;  // open addressing, a power of two

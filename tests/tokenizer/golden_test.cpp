@@ -44,20 +44,23 @@ std::string stream(const Tokenizer& tokenizer, const std::vector<TokenId>& ids) 
   return text + decoder.finish();
 }
 
-// The ids of `spans`, which must be whole characters of the text and cover it together.
+// The ids of `spans`, which must be whole characters of the text and cover it together, unless the text became nothing.
 std::vector<TokenId> check_spans(const std::string& text, const std::vector<TokenSpan>& spans) {
   std::vector<TokenId> ids;
   size_t covered = 0;
   const auto is_border = [&](size_t at) { return at == text.size() || (text[at] & 0xc0) != 0x80; };
   for (const TokenSpan& span : spans) {
     ids.push_back(span.id);
-    CHECK(span.start <= covered);
     CHECK(span.start <= span.end);
     CHECK(span.end <= text.size());
     CHECK((is_border(span.start) && is_border(span.end)));
-    covered = std::max(covered, span.end);
+    if (span.start < span.end) {
+      CHECK(span.start <= covered);
+      covered = std::max(covered, span.end);
+    }
   }
-  if (!spans.empty()) CHECK(covered == text.size());
+  CHECK((covered == text.size() || covered == 0));
+  if (covered == 0) CHECK(std::all_of(text.begin(), text.end(), [](char c) { return std::isspace(c); }));
   return ids;
 }
 
@@ -78,5 +81,5 @@ TEST_CASE("tokenizers give the reference's ids and texts") {
       CHECK(check_spans(c.text, tokenizer.encode_with_offsets(c.text)) == c.ids);
     }
   }
-  CHECK(tokenizers >= 9);
+  CHECK(tokenizers >= 18);
 }

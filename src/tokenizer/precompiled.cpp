@@ -1,0 +1,96 @@
+#include "tokenizer/precompiled.h"
+
+#include <utf8proc.h>
+
+#include "foretell/error.h"
+#include "tokenizer/charsmap.h"
+
+namespace foretell::tokenization {
+namespace {
+
+// The end of the grapheme cluster (UAX 29) that begins at `begin`.
+size_t cluster_end(std::string_view text, size_t begin) {
+  size_t end = begin;
+  auto last = static_cast<utf8proc_int32_t>(next_character(text, end));
+  utf8proc_int32_t state = 0;
+  while (end < text.size()) {
+    size_t next = end;
+    const auto c = static_cast<utf8proc_int32_t>(next_character(text, next));
+    if (utf8proc_grapheme_break_stateful(last, c, &state)) break;
+    last = c;
+    end = next;
+  }
+  return end;
+}
+
+// Not what SentencePiece does, but what the reference does to agree with it on most text: a short grapheme cluster that
+// begins with a string of the map becomes that string's replacement; longer clusters go by characters.
+class Precompiled : public Normalizer {
+ public:
+  explicit Precompiled(Charsmap map) : map_(std::move(map)) {}
+
+  Text normalize(const Piece& piece, bool with_origins) const override {
+    constexpr size_t long_cluster = 6;
+    Text text(with_origins);
+    text.reserve(piece.text.size());
+    for (size_t begin = 0; begin < piece.text.size();) {
+      const size_t end = cluster_end(piece.text, begin);
+      if (end - begin >= long_cluster || !replace(piece, begin, end, text)) {
+        for (size_t at = begin; at < end;) {
+          const size_t next = at + character_length(piece.text[at]);
+          if (!replace(piece, at, next, text)) text.copy(piece, at, next);
+          at = next;
+        }
+      }
+      begin = end;
+    }
+    return text;
+  }
+
+ private:
+  bool replace(const Piece& piece, size_t begin, size_t end, Text& text) const {
+    const auto found = map_.shortest(piece.text.substr(begin, end - begin));
+    if (!found) return false;
+    text.append(found->replacement, piece.origin(begin, end));
+    return true;
+  }
+
+  Charsmap map_;
+};
+
+std::string decode_base64(const JsonNode& node) {
+  const std::string_view text = node.string();
+  std::string bytes;
+  uint32_t bits = 0;
+  size_t digits = 0;
+  const size_t end = text.find('=');
+  for (char c : text.substr(0, end)) {
+    const auto between = [c](char first, char last) { return c >= first && c <= last; };
+    const int digit = between('A', 'Z')   ? c - 'A'
+                      : between('a', 'z') ? c - 'a' + 26
+                      : between('0', '9') ? c - '0' + 52
+                      : c == '+'          ? 62
+                      : c == '/'          ? 63
+                                          : -1;
+    if (digit < 0) node.fail("not base64", {}, std::string("\"") + c + "\"");
+    bits = bits << 6 | static_cast<uint32_t>(digit);
+    if (++digits % 4 != 1) bytes += static_cast<char>(bits >> (4 - digits % 4) % 4 * 2);
+  }
+  const std::string_view padding = end == std::string_view::npos ? std::string_view() : text.substr(end);
+  if (text.size() % 4 != 0 || (padding != "" && padding != "=" && padding != "==")) node.fail("not base64");
+  return bytes;
+}
+
+}  // namespace
+
+std::unique_ptr<Normalizer> make_precompiled(const JsonNode& node) {
+  const auto map = node.find("precompiled_charsmap");
+  if (!map) return nullptr;  // SentencePiece models without rules
+  try {
+    return std::make_unique<Precompiled>(Charsmap(decode_base64(*map)));
+  } catch (const Error& error) {
+    throw error.with({.file = node.file().string(), .where = map->place()});
+  }
+}
+
+}  // namespace foretell::tokenization

@@ -1,0 +1,170 @@
+#include "tokenizer/unigram.h"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
+
+#include "foretell/error.h"
+#include "tokenizer/byte_alphabet.h"
+
+namespace foretell::tokenization {
+
+void PrefixTrie::reserve(size_t nodes) {
+  ids_.reserve(nodes);
+  grow(std::bit_ceil(nodes * 2));
+}
+
+size_t PrefixTrie::locate(uint64_t key) const {
+  const size_t mask = slots_.size() - 1;
+  size_t at = mix(key, 0x9e3779b97f4a7c15) & mask;
+  while (slots_[at].child != nowhere && slots_[at].key != key) at = (at + 1) & mask;
+  return at;
+}
+
+void PrefixTrie::grow(size_t slots) {
+  if (slots <= slots_.size()) return;
+  const std::vector<Slot> old = std::exchange(slots_, std::vector<Slot>(slots));
+  for (const Slot& slot : old) {
+    if (slot.child != nowhere) slots_[locate(slot.key)] = slot;
+  }
+}
+
+void PrefixTrie::add(std::string_view text, TokenId id) {
+  uint32_t node = root;
+  for (char byte : text) {
+    if ((ids_.size() + 1) * 2 > slots_.size()) grow(std::bit_ceil(ids_.size() * 4 + 16));
+    const uint64_t key = static_cast<uint64_t>(node) << 8 | static_cast<unsigned char>(byte);
+    Slot& slot = slots_[locate(key)];
+    if (slot.child == nowhere) {
+      slot = {key, static_cast<uint32_t>(ids_.size())};
+      ids_.push_back(-1);
+    }
+    node = slot.child;
+  }
+  ids_[node] = id;
+}
+
+uint32_t PrefixTrie::child(uint32_t node, char byte) const {
+  if (slots_.empty()) return nowhere;
+  return slots_[locate(static_cast<uint64_t>(node) << 8 | static_cast<unsigned char>(byte))].child;
+}
+
+struct Unigram::Workspace : WordWorkspace {
+  // The best way to each place of the piece.
+  struct Node {
+    TokenId id = -1;
+    double score = 0;
+    size_t begin = std::string::npos;  // of the last token; npos: no way
+  };
+  std::vector<Node> nodes;
+  std::vector<size_t> ends;
+};
+
+Unigram::Unigram(Vocabulary vocabulary, std::vector<double> scores, std::optional<TokenId> unknown, bool byte_fallback)
+    : vocabulary_(std::move(vocabulary)), scores_(std::move(scores)), unknown_(unknown), byte_fallback_(byte_fallback) {
+  constexpr double unknown_penalty = 10;  // as in SentencePiece
+  double least = std::numeric_limits<double>::infinity();
+  for (double score : scores_) least = std::min(least, score);
+  unknown_score_ = least - unknown_penalty;
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    byte_names_[byte] = vocabulary_.find(byte_name(static_cast<unsigned char>(byte))).value_or(-1);
+  }
+  trie_.reserve(scores_.size() * 4);
+  for (TokenId id = 0; id < vocabulary_.id_limit(); ++id) trie_.add(vocabulary_.name(id), id);
+}
+
+std::unique_ptr<ModelWorkspace> Unigram::make_workspace() const { return std::make_unique<Workspace>(); }
+
+void Unigram::fail_unknown() {
+  throw Error(
+      {.what = "the text has an unknown character and the vocabulary no unknown token", .where = "model.unk_id"});
+}
+
+void Unigram::find_best_path(std::string_view text, Workspace& work) const {
+  work.nodes.assign(text.size() + 1, {});
+  const auto offer = [&](size_t begin, size_t end, TokenId id, double score) {
+    Workspace::Node& node = work.nodes[end];
+    const double total = score + work.nodes[begin].score;
+    if (node.begin == std::string::npos || total > node.score) node = {id, total, begin};
+  };
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t next = begin + character_length(text[begin]);
+    bool single = false;  // there is a token for this character alone
+    uint32_t state = PrefixTrie::root;
+    for (size_t end = begin; end < text.size();) {
+      state = trie_.child(state, text[end++]);
+      if (state == PrefixTrie::nowhere) break;
+      if (trie_.id(state) < 0) continue;
+      offer(begin, end, trie_.id(state), scores_[static_cast<size_t>(trie_.id(state))]);
+      single = single || end == next;
+    }
+    if (!single) {
+      if (!unknown_) fail_unknown();
+      offer(begin, next, *unknown_, unknown_score_);
+    }
+    begin = next;
+  }
+}
+
+void Unigram::append_token(std::string_view text, TokenId id, std::vector<Symbol>& symbols) const {
+  if (id == unknown_) {
+    // Several unknown characters in a row are one string.
+    const auto known = vocabulary_.find(text);
+    const auto has_byte = [&](char c) { return byte_names_[static_cast<unsigned char>(c)] >= 0; };
+    if (!known && byte_fallback_ && std::all_of(text.begin(), text.end(), has_byte)) {
+      for (char c : text) symbols.push_back({byte_names_[static_cast<unsigned char>(c)], 1});
+      return;
+    }
+    id = known.value_or(id);
+  }
+  symbols.push_back({id, static_cast<uint32_t>(text.size())});
+}
+
+void Unigram::encode(std::string_view text, WordWorkspace& workspace) const {
+  auto& work = static_cast<Workspace&>(workspace);
+  find_best_path(text, work);
+  std::vector<size_t>& ends = work.ends;  // of the tokens, the last one first
+  ends.clear();
+  for (size_t end = text.size(); end > 0; end = work.nodes[end].begin) ends.push_back(end);
+  size_t begin = 0;
+  for (size_t i = ends.size(); i-- > 0;) {
+    const TokenId id = work.nodes[ends[i]].id;
+    const bool goes_on = id == unknown_ && i > 0 && work.nodes[ends[i - 1]].id == unknown_;
+    if (goes_on) continue;
+    append_token(text.substr(begin, ends[i] - begin), id, work.symbols);
+    begin = ends[i];
+  }
+}
+
+std::unique_ptr<Model> make_unigram(const JsonNode& node) {
+  const JsonNode list = node.get("vocab");
+  simdjson::dom::array array;
+  if (list.element().get(array) != simdjson::SUCCESS) list.fail_type("an array");
+  Vocabulary vocabulary;
+  std::vector<double> scores;
+  vocabulary.reserve(array.size(), array.size() * 8);
+  for (const auto item : array) {
+    const auto place = [&] {
+      return JsonNode(item, list.place() + "[" + std::to_string(scores.size()) + "]", &list.file());
+    };
+    simdjson::dom::array pair;
+    std::string_view name;
+    double score = 0;
+    if (item.get(pair) != simdjson::SUCCESS || pair.size() != 2 || pair.at(0).get(name) != simdjson::SUCCESS ||
+        pair.at(1).get(score) != simdjson::SUCCESS) {
+      place().fail("not an entry", "a name and a number");
+    }
+    if (static_cast<int64_t>(scores.size()) > largest_id) list.fail("the vocabulary is too large");
+    vocabulary.add(name, static_cast<TokenId>(scores.size()));
+    scores.push_back(score);
+  }
+  std::optional<TokenId> unknown;
+  if (const auto id = node.find("unk_id")) {
+    if (scores.empty()) list.fail("the vocabulary is empty");
+    unknown = static_cast<TokenId>(id->integer(0, static_cast<int64_t>(scores.size()) - 1));
+  }
+  return std::make_unique<Unigram>(std::move(vocabulary), std::move(scores), unknown,
+                                   node.boolean("byte_fallback", false));
+}
+
+}  // namespace foretell::tokenization
