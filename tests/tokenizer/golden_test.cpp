@@ -44,8 +44,9 @@ std::string stream(const Tokenizer& tokenizer, const std::vector<TokenId>& ids) 
   return text + decoder.finish();
 }
 
-// The ids of `spans`, which must be whole characters of the text and cover it together, unless the text became nothing.
-std::vector<TokenId> check_spans(const std::string& text, const std::vector<TokenSpan>& spans) {
+// The ids of `spans`, which must be whole characters of the text and cover it together. `tokens`: how many are the
+// text's own.
+std::vector<TokenId> check_spans(const std::string& text, const std::vector<TokenSpan>& spans, size_t tokens) {
   std::vector<TokenId> ids;
   size_t covered = 0;
   const auto is_border = [&](size_t at) { return at == text.size() || (text[at] & 0xc0) != 0x80; };
@@ -59,8 +60,7 @@ std::vector<TokenId> check_spans(const std::string& text, const std::vector<Toke
       covered = std::max(covered, span.end);
     }
   }
-  CHECK((covered == text.size() || covered == 0));
-  if (covered == 0) CHECK(std::all_of(text.begin(), text.end(), [](char c) { return std::isspace(c); }));
+  if (tokens > 0) CHECK(covered == text.size());
   return ids;
 }
 
@@ -78,7 +78,7 @@ TEST_CASE("tokenizers give the reference's ids and texts") {
       CHECK(tokenizer.decode(c.ids) == c.decoded);
       CHECK(tokenizer.decode(c.ids, true) == c.decoded_without_special);
       CHECK(stream(tokenizer, c.ids) == c.decoded);
-      CHECK(check_spans(c.text, tokenizer.encode_with_offsets(c.text)) == c.ids);
+      CHECK(check_spans(c.text, tokenizer.encode_with_offsets(c.text), c.plain.size()) == c.ids);
     }
   }
   CHECK(tokenizers >= 18);
