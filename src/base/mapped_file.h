@@ -31,6 +31,9 @@ class MappedFile {
 // Lets go of the resident pages that lie wholly inside `bytes` of some mapping; they are read again if touched again.
 void release_pages(std::span<const std::byte> bytes);
 
+// False too where it cannot be told; opening says why.
+bool file_exists(const std::filesystem::path& path);
+
 // The whole content of a (small) file, for example a config. Throws Error.
 std::string read_text_file(const std::filesystem::path& path);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/mapped_file.h"
 #include "base/near_names.h"
 #include "checkpoint/json_weights.h"
 #include "checkpoint/quantization.h"
@@ -56,8 +57,8 @@ Error no_weights(const fs::path& folder) {
 }
 
 void open_weights(const fs::path& folder, Checkpoint& checkpoint) {
-  const bool index = fs::exists(folder / index_file), single = fs::exists(folder / single_file);
-  const bool json = fs::exists(folder / json_file);
+  const bool index = file_exists(folder / index_file), single = file_exists(folder / single_file);
+  const bool json = file_exists(folder / json_file);
   if (json && (index || single))
     throw Error({.what = "two sets of weights",
                  .file = folder.string(),
@@ -82,7 +83,7 @@ void open_weights(const fs::path& folder, Checkpoint& checkpoint) {
 void refuse_shard(const fs::path& path) {
   const std::string name = path.stem().string();
   const size_t of = name.rfind("-of-");
-  if (of == std::string::npos || !fs::exists(path.parent_path() / index_file)) return;
+  if (of == std::string::npos || !file_exists(path.parent_path() / index_file)) return;
   if (name.find_first_not_of("0123456789", of + 4) != std::string::npos || name.ends_with("-00001-of-00001")) return;
   throw Error({.what = "one shard of a model",
                .file = path.string(),
@@ -123,11 +124,13 @@ const TensorView& Checkpoint::at(std::string_view name) const {
 
 fs::path Checkpoint::config_file() const {
   if (format == "gguf") return path;
-  return (fs::is_directory(path) ? path : path.parent_path()) / "config.json";
+  std::error_code ignored;
+  return (fs::is_directory(path, ignored) ? path : path.parent_path()) / "config.json";
 }
 
 Checkpoint open_checkpoint(const fs::path& path, const OpenOptions& options) {
-  const fs::file_status status = fs::status(path);
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
   if (!fs::exists(status)) throw Error({.what = "no such file or folder", .file = path.string()});
   const std::string name = path.filename().string();
   const bool folder = fs::is_directory(status), config_alone = !folder && name == "config.json";
@@ -139,12 +142,12 @@ Checkpoint open_checkpoint(const fs::path& path, const OpenOptions& options) {
   Checkpoint checkpoint;
   checkpoint.path = path;
   const fs::path home = folder ? path : path.parent_path();
-  if (!fs::exists(home / "config.json"))
+  if (!file_exists(home / "config.json"))
     throw Error({.what = "config.json is missing",
                  .file = (folder ? path : home / "config.json").string(),
                  .expected = "a model's folder: config.json and " + std::string(understood)});
   checkpoint.config = read_object(home / "config.json");
-  if (fs::exists(home / "generation_config.json"))
+  if (file_exists(home / "generation_config.json"))
     checkpoint.generation_config = read_object(home / "generation_config.json");
   if (!options.tensors) return checkpoint;
   check_quantization_method(checkpoint);

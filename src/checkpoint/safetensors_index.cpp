@@ -80,7 +80,7 @@ void check_shards_are_there(const std::filesystem::path& index, const std::set<s
   size_t missing = 0;
   std::string first;
   for (const std::string& shard : shards)
-    if (!std::filesystem::exists(index.parent_path() / shard) && missing++ == 0) first = shard;
+    if (!file_exists(index.parent_path() / shard) && missing++ == 0) first = shard;
   if (missing > 0)
     throw Error({.what = missing == 1 ? "a shard is missing" : "shards are missing",
                  .file = index.string(),

@@ -22,12 +22,14 @@ struct TensorToWrite {
 };
 
 struct WriteOptions {
-  int64_t max_shard_bytes = int64_t{5} << 30;                 // a larger tensor gets a shard of its own
+  int64_t max_shard_bytes = int64_t{5} << 30;                 // of a file; a larger tensor gets a shard of its own
   std::function<void(int64_t done, int64_t total)> progress;  // bytes
 };
 
-// Writes model.safetensors, or model-00001-of-0000N.safetensors and model.safetensors.index.json. Files are written
-// under a temporary name and renamed when whole. Throws Error; what was there before stays.
+// Writes model.safetensors, or model-00001-of-0000N.safetensors and model.safetensors.index.json, in the given order,
+// or by width where that would leave elements unaligned. The folder is made if it is not there. Files are written under
+// a temporary name, and renamed when all of them are whole. Throws Error, also where the folder holds weights under
+// other names, which would contradict the new ones; what was there before stays.
 void write_safetensors(const std::filesystem::path& folder, const std::vector<TensorToWrite>& tensors,
                        const WriteOptions& options);
 
