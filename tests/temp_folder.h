@@ -31,6 +31,12 @@ class TempFolder {
     std::ofstream(file, std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
     return file;
   }
+  // A message in which paths begin in the folder.
+  std::string relative(std::string message) const {
+    for (const std::string& prefix : {path_.string() + "/", path_.string()})
+      for (size_t at; (at = message.find(prefix)) != std::string::npos;) message.erase(at, prefix.size());
+    return message;
+  }
 
  private:
   std::filesystem::path path_;

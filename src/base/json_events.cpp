@@ -15,10 +15,7 @@ Error JsonEvents::error(std::string what, std::string expected, std::string foun
 bool JsonEvents::parse_error(size_t byte, const std::string& last, const nlohmann::detail::exception& problem) {
   constexpr int number_overflow = 406;  // nlohmann's out_of_range.406
   if (problem.id == number_overflow) throw error("number is out of range", "what a double holds", last);
-  throw Error({.what = "not valid JSON",
-               .file = file_.string(),
-               .where = "byte " + std::to_string(byte),
-               .found = problem.what()});
+  throw invalid_json(file_, byte, problem.what());
 }
 
 void parse_json_events(std::string_view text, const std::filesystem::path& source, JsonEvents& handler) {

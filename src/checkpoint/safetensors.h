@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "checkpoint/checkpoint.h"
@@ -26,6 +28,9 @@ std::vector<SafetensorsTensor> parse_safetensors(std::span<const std::byte> file
 
 // Maps one file and adds its tensors to the checkpoint. Throws Error where one is there already.
 void add_safetensors_file(const std::filesystem::path& path, Checkpoint& checkpoint);
+
+// The weight_map of a model.safetensors.index.json: the file of each tensor, below the index's folder.
+std::map<std::string, std::string> parse_safetensors_index(std::string_view text, const std::filesystem::path& path);
 
 // Adds the tensors of all shards of a model.safetensors.index.json.
 void add_safetensors_shards(const std::filesystem::path& index, Checkpoint& checkpoint);

@@ -91,16 +91,20 @@ void check_shards_are_there(const std::filesystem::path& index, const std::set<s
 
 }  // namespace
 
-void add_safetensors_shards(const std::filesystem::path& index, Checkpoint& checkpoint) {
-  const MappedFile text(index);
-  IndexEvents events(index);
-  parse_json_events({reinterpret_cast<const char*>(text.bytes().data()), text.bytes().size()}, index, events);
+std::map<std::string, std::string> parse_safetensors_index(std::string_view text, const std::filesystem::path& path) {
+  IndexEvents events(path);
+  parse_json_events(text, path, events);
   events.check_complete();
+  return std::move(events.weight_map);
+}
+
+void add_safetensors_shards(const std::filesystem::path& index, Checkpoint& checkpoint) {
+  const auto weight_map = parse_safetensors_index(read_text_file(index), index);
   std::set<std::string> shards;
-  for (const auto& [name, shard] : events.weight_map) shards.insert(shard);
+  for (const auto& [name, shard] : weight_map) shards.insert(shard);
   check_shards_are_there(index, shards);
   for (const std::string& shard : shards) add_safetensors_file(index.parent_path() / shard, checkpoint);
-  for (const auto& [name, shard] : events.weight_map) {
+  for (const auto& [name, shard] : weight_map) {
     const TensorView* tensor = checkpoint.find(name);
     if (tensor != nullptr && tensor->file == index.parent_path() / shard) continue;
     throw Error({.what = "tensor is not where the index says",
