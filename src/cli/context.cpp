@@ -12,7 +12,7 @@ void Context::print_json(const nlohmann::ordered_json& document) {
 
 CLI::App& add_command(CLI::App& app, Context& context, const std::string& name, const std::string& description,
                       const std::vector<std::string>& examples, std::function<void()> run) {
-  CLI::App* command = app.add_subcommand(name, description);
+  CLI::App* command = app.add_subcommand(name, description)->group("Commands");
   std::string footer = examples.empty() ? "" : "Examples:";
   for (const std::string& example : examples) footer += "\n  " + example;
   command->footer(footer);
@@ -21,21 +21,27 @@ CLI::App& add_command(CLI::App& app, Context& context, const std::string& name, 
 }
 
 void add_model_option(CLI::App& command, Context& context, bool positional) {
-  add_text(command, positional ? "-m,--model,model" : "-m,--model", context.options.model, "MODEL",
-           "A model folder, a .safetensors, .gguf or .json file, a name under models/ or $FORETELL_MODELS, or org/name "
-           "in the local Hugging Face cache")
-      ->default_str("smollm2-135m-instruct")
+  CLI::Option* flag =
+      add_text(command, "-m,--model", context.options.model, "MODEL",
+               "A model folder, a .safetensors, .gguf or .json file, a name under models/ or $FORETELL_MODELS, or "
+               "org/name in the local Hugging Face cache")
+          ->default_str("smollm2-135m-instruct")
+          ->group("Model");
+  if (positional) add_text(command, "model", context.options.model, "MODEL", "The same as --model")->excludes(flag);
+}
+
+void add_precision_option(CLI::App& command, Context& context) {
+  add_choice<Precision>(
+      command, "--precision", context.options.precision,
+      {{"fast", Precision::Fast}, {"high", Precision::High}, {"exact", Precision::Exact}},
+      "How activations are computed: in 8 bits where the weights are quantized, in 16, or in float32 throughout")
       ->group("Model");
 }
 
 void add_compute_options(CLI::App& command, Context& context) {
   CommonOptions& o = context.options;
   const Whole threads{.least = 1, .most = 1024}, tokens{.least = 1, .most = int64_t{1} << 40};
-  add_choice<Precision>(
-      command, "--precision", o.precision,
-      {{"fast", Precision::Fast}, {"high", Precision::High}, {"exact", Precision::Exact}},
-      "How activations are computed: in 8 bits where the weights are quantized, in 16, or in float32 throughout")
-      ->group("Model");
+  add_precision_option(command, context);
   add_choice<int>(command, "--quantize", o.quantize_bits, {{"none", 0}, {"8", 8}, {"4", 4}},
                   "Quantize float weights to so many bits while loading")
       ->group("Model");

@@ -10,10 +10,6 @@ namespace {
 
 constexpr int left_columns = 28;
 
-std::string padded(const std::string& text, int width) {
-  return text + std::string(static_cast<size_t>(std::max(0, width - display_width(text))), ' ');
-}
-
 }  // namespace
 
 std::string HelpFormatter::row(const std::string& left, const std::string& right) const {
@@ -21,7 +17,7 @@ std::string HelpFormatter::row(const std::string& left, const std::string& right
   std::string out = "  " + left;
   const std::string margin(static_cast<size_t>(left_columns), ' ');
   if (right.empty()) return out + "\n";
-  out = display_width(out) + 2 > left_columns ? out + "\n" + margin : padded(out, left_columns);
+  out = display_width(out) + 2 > left_columns ? out + "\n" + margin : pad_right(out, left_columns);
   std::istringstream words(right);
   std::string word;
   int used = 0;
@@ -45,6 +41,7 @@ std::string HelpFormatter::make_option(const CLI::Option* option, bool positiona
   std::string names;
   if (positional) {
     names = option->get_name(true, false);
+    if (option->get_type_name().find('|') != std::string::npos) names += " " + option->get_type_name();
   } else {
     for (const std::string& name : option->get_snames()) names += (names.empty() ? "-" : ", -") + name;
     if (names.empty()) names = "    ";  // long names stand below each other
@@ -71,7 +68,7 @@ std::string HelpFormatter::make_help(const CLI::App* app, std::string name, CLI:
 std::string short_help(const CLI::App& app) {
   std::string out;
   const auto example = [&](const std::string& command, const std::string& what) {
-    out += padded("  " + command, 56) + what + "\n";
+    out += pad_right("  " + command, 56) + what + "\n";
   };
   example("foretell generate -p \"The capital of France is\"", "text that goes on from a prompt");
   example("foretell next -p \"The capital of France is\"", "what may come next, and how likely");
@@ -90,7 +87,7 @@ std::string short_help(const CLI::App& app) {
   }
   kept += "\n" + app.get_description() + "\n\nCommands:\n";
   for (const CLI::App* command : commands)
-    kept += padded("  " + command->get_name(), 14) + command->get_description() + "\n";
+    kept += pad_right("  " + command->get_name(), 14) + command->get_description() + "\n";
   return kept + "\n`foretell COMMAND --help` explains a command and its flags.\n";
 }
 

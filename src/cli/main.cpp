@@ -32,7 +32,12 @@ void look_at_terminals(Context& context) {
   context.err_terminal = look_at_stream(STDERR_FILENO, context.options.color);
 }
 
-void add_commands(CLI::App& app, Context& context) { add_completion_command(app, context); }
+void add_commands(CLI::App& app, Context& context) {
+  add_inspect_command(app, context);
+  add_tokenize_command(app, context);
+  add_detokenize_command(app, context);
+  add_completion_command(app, context);
+}
 
 // Reads the arguments; what is left to do is in context.run then.
 void read_command_line(CLI::App& app, Context& context, int argc, char** argv) {

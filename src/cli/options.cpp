@@ -208,6 +208,11 @@ UsageError usage_error(const CLI::ParseError& error, const CLI::App& app) {
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return unexpected_argument(app);
   const std::string message = error.what();
   const std::string subject = message.substr(0, message.find(": "));
+  if (dynamic_cast<const CLI::ExcludesError*>(&error) != nullptr) {
+    const size_t between = message.find(" excludes ");
+    return UsageError(
+        {.what = message.substr(0, between) + " and " + message.substr(between + 10) + " exclude each other"});
+  }
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr && message.ends_with("missing"))
     return UsageError({.what = subject + " needs a value"});
   if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr && message.find("true/false") != std::string::npos)

@@ -60,12 +60,18 @@ struct Descriptor {
 
 std::string read_input(const std::string& name) {
   if (name == "-") {
+    spdlog::debug("reading standard input");
     if (isatty(STDIN_FILENO) == 0) announce_waiting();
     return read_all(STDIN_FILENO, "standard input");
   }
   const Descriptor file{open(name.c_str(), O_RDONLY | O_CLOEXEC)};
   if (file.fd < 0) throw Error({.what = "cannot be opened", .file = name, .found = std::strerror(errno)});
   return read_all(file.fd, name);
+}
+
+std::optional<std::string> read_piped_input() {
+  if (!piped()) return {};
+  return read_input("-");
 }
 
 std::vector<TokenId> parse_ids(std::string_view text, const std::string& option) {
@@ -98,8 +104,8 @@ Prompt read_prompt(const PromptOptions& options) {
   if (options.file) {
     prompt.text = read_input(*options.file);
     given = true;
-  } else if (piped()) {
-    prompt.text = read_input("-");
+  } else if (const auto input = read_piped_input()) {
+    prompt.text = *input;
     given = given || !prompt.text.empty();
   }
   if (!given)

@@ -36,6 +36,9 @@ Prompt read_prompt(const PromptOptions& options);
 // All of a file or, for "-", of standard input; pipes and devices too.
 std::string read_input(const std::string& name);
 
+// What is piped into standard input; nothing where that is a terminal.
+std::optional<std::string> read_piped_input();
+
 // "1,2,3" as token ids.
 std::vector<TokenId> parse_ids(std::string_view text, const std::string& option);
 

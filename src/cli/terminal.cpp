@@ -1,10 +1,12 @@
 #include "cli/terminal.h"
 
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <utf8proc.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 
@@ -79,6 +81,10 @@ int display_width(std::string_view utf8) {
   return width;
 }
 
+std::string blanks(int columns) { return std::string(static_cast<size_t>(std::max(0, columns)), ' '); }
+std::string pad_right(const std::string& text, int width) { return text + blanks(width - display_width(text)); }
+std::string pad_left(const std::string& text, int width) { return blanks(width - display_width(text)) + text; }
+
 std::string visible(std::string_view text) {
   std::string out;
   while (!text.empty()) {
@@ -111,6 +117,13 @@ std::string thousands(long long number) {
     out += digits[i];
   }
   return out;
+}
+
+std::string human_bytes(double bytes) {
+  constexpr std::array<const char*, 7> units = {"bytes", "kB", "MB", "GB", "TB", "PB", "EB"};
+  size_t unit = 0;
+  for (; bytes >= 1000 && unit + 1 < units.size(); unit++) bytes /= 1000;
+  return fmt::format("{:.{}f} {}", bytes, unit == 0 ? 0 : 1, units[unit]);
 }
 
 std::string bar(double part, int width) {

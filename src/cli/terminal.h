@@ -23,12 +23,20 @@ std::string styled(bool on, std::string_view sgr, std::string_view text);
 // The columns that a UTF-8 text takes on a terminal; bytes that are not UTF-8 count one each.
 int display_width(std::string_view utf8);
 
+std::string blanks(int columns);
+// Blanks behind or before the text, up to a width in columns.
+std::string pad_right(const std::string& text, int width);
+std::string pad_left(const std::string& text, int width);
+
 // Control characters made visible (\n, \t, \x1b), so that a token cannot move the cursor; bytes that are not UTF-8 as
 // \xNN.
 std::string visible(std::string_view text);
 
 // 1234567 -> "1,234,567".
 std::string thousands(long long number);
+
+// 28311552 -> "28.3 MB", in powers of ten.
+std::string human_bytes(double bytes);
 
 // A bar of `width` columns of which `part` (0 to 1) is filled, in eighths of a column.
 std::string bar(double part, int width);

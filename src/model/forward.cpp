@@ -34,13 +34,6 @@ kernels::Function kernel_function(Activation activation) {
   return kernels::Function::Identity;
 }
 
-// 8-bit keys and values go with 8-bit activations; heads must not be so large that a sum of products leaves 32 bits.
-KvFormat kv_format(const ModelSpec& spec, const Weights& weights, Precision precision) {
-  bool fits = precision == Precision::Fast && weights.quantized;
-  for (const LayerSpec& layer : spec.layers) fits = fits && std::get<Attention>(layer.mixer).head_dim <= 512;
-  return fits ? KvFormat::Int8 : KvFormat::Float32;
-}
-
 }  // namespace
 
 Forward::Forward(const ModelSpec& spec, const Weights& weights, const kernels::Table& table, ThreadPool& pool,
@@ -50,7 +43,7 @@ Forward::Forward(const ModelSpec& spec, const Weights& weights, const kernels::T
       table_(table),
       pool_(pool),
       precision_(precision),
-      kv_layout_(spec, kv_format(spec, weights, precision)),
+      kv_layout_(spec, kv_format(spec, weights.quantized, precision)),
       attention_(spec, weights, table, kv_layout_, pool, max_rows) {
   InputFormats formats;
   const auto want = [&](const Linear& linear) {

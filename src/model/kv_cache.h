@@ -13,11 +13,14 @@
 
 #include "arch/spec.h"
 #include "base/aligned_buffer.h"
+#include "foretell/model.h"
 #include "kernels/table.h"
 
 namespace foretell {
 
 enum class KvFormat : uint8_t { Float32, Int8 };
+// `quantized`: the weights of the layers' matrices are.
+KvFormat kv_format(const ModelSpec& spec, bool quantized, Precision precision);
 
 class KvLayout {
  public:

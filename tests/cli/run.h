@@ -14,6 +14,7 @@ struct Invocation {
   std::vector<std::string> arguments;
   std::string input = {};                               // standard input, a pipe that ends after it
   bool no_input = false;                                // /dev/null instead
+  bool open_input = false;                              // the pipe stays open after it
   std::map<std::string, std::string> environment = {};  // beside PATH and LANG; HOME is an empty folder
   std::filesystem::path directory = {};                 // to run in
   std::string output_file = {};                         // standard output goes there ("/dev/full") instead

@@ -1,0 +1,39 @@
+// What `inspect` found, as JSON and as a table.
+#pragma once
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "arch/ledger.h"
+#include "arch/spec.h"
+#include "cli/terminal.h"
+
+namespace foretell::cli {
+
+struct ListedTensor {
+  std::string name, dtype;
+  std::vector<int64_t> shape;
+  int64_t bytes = 0;
+};
+
+struct Inspection {
+  std::filesystem::path path;
+  std::string format;  // empty: config.json alone
+  ModelSpec spec;
+  Ledger chapter, exact;
+  std::optional<LedgerKind> shown;    // the one that was asked for
+  std::vector<ListedTensor> tensors;  // as stored, or as config.json declares them
+  int64_t weights_bytes = 0;          // of all of them
+  int64_t kv_bytes_per_token = 0;
+  int64_t context = 0;    // tokens that the memory is counted for
+  std::string tokenizer;  // empty: none
+  bool checked = false;   // all weights were read
+};
+
+nlohmann::ordered_json inspection_json(const Inspection& seen, bool tensors);
+std::string inspection_text(const Inspection& seen, bool tensors, const Terminal& terminal);
+
+}  // namespace foretell::cli

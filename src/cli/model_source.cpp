@@ -1,0 +1,141 @@
+#include "cli/model_source.h"
+
+#include <spdlog/spdlog.h>
+
+#include <array>
+#include <cstdlib>
+#include <fstream>
+
+#include "arch/open_model.h"
+#include "checkpoint/locate.h"
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+
+namespace foretell::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* default_model = "smollm2-135m-instruct";
+
+fs::path variable_path(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? fs::path() : fs::path(value);
+}
+
+// The folder that this build was configured from, by CMake's own note beside the binary.
+fs::path source_folder(const fs::path& build) {
+  constexpr std::string_view key = "CMAKE_HOME_DIRECTORY:INTERNAL=";
+  std::ifstream cache(build / "CMakeCache.txt");
+  for (std::string line; std::getline(cache, line);) {
+    if (line.starts_with(key)) return line.substr(key.size());
+  }
+  return {};
+}
+
+// Where the models that come with the program lie: beside an installed binary, or in the source tree above a build.
+std::vector<fs::path> own_folders() {
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  std::vector<fs::path> folders;
+  if (error) return folders;
+  const fs::path home = program.parent_path();
+  folders.push_back(home.parent_path() / "share" / "foretell" / "models");
+  fs::path above = home;
+  for (int i = 0; i < 3; i++) {
+    if (const fs::path source = source_folder(above); !source.empty()) folders.push_back(source / "models");
+    above = above.parent_path();
+    if (fs::exists(above / "CMakeLists.txt", error)) folders.push_back(above / "models");
+  }
+  return folders;
+}
+
+std::vector<fs::path> search_folders() {
+  std::vector<fs::path> folders;
+  const std::string list = variable_path("FORETELL_MODELS").string();
+  for (size_t begin = 0; begin < list.size();) {
+    const size_t end = std::min(list.find(':', begin), list.size());
+    if (end > begin) folders.emplace_back(list.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  folders.emplace_back("models");
+  for (const fs::path& folder : own_folders()) folders.push_back(folder);
+  return folders;
+}
+
+// The hub library's rule: $HF_HUB_CACHE, else $HF_HOME/hub, else $XDG_CACHE_HOME/huggingface/hub, else in ~/.cache.
+fs::path hub_cache() {
+  if (const fs::path cache = variable_path("HF_HUB_CACHE"); !cache.empty()) return cache;
+  if (const fs::path home = variable_path("HF_HOME"); !home.empty()) return home / "hub";
+  if (const fs::path cache = variable_path("XDG_CACHE_HOME"); !cache.empty()) return cache / "huggingface" / "hub";
+  if (const fs::path home = variable_path("HOME"); !home.empty()) return home / ".cache" / "huggingface" / "hub";
+  return {};
+}
+
+bool is_gguf(const fs::path& path) { return path.extension() == ".gguf"; }
+
+// A word that stands for a model, not for a place in the file system.
+bool is_bare_name(const std::string& name) {
+  constexpr std::array<const char*, 3> kinds = {".gguf", ".safetensors", ".json"};
+  const std::string extension = fs::path(name).extension().string();
+  for (const char* kind : kinds) {
+    if (extension == kind) return false;
+  }
+  return name.find('/') == std::string::npos && name != "." && name != "..";
+}
+
+}  // namespace
+
+fs::path find_model(const std::string& name) {
+  std::error_code error;
+  if (name.empty()) return locate_model(default_model, own_folders(), {});
+  if (fs::exists(fs::status(name, error))) return name;
+  if (!is_bare_name(name)) return locate_model(name, search_folders(), hub_cache());
+  try {
+    return locate_model(name, search_folders(), hub_cache());
+  } catch (const Error& unknown) {
+    throw UsageError(unknown.parts());
+  }
+}
+
+ModelSource open_source(const Context& context) {
+  const fs::path path = find_model(context.options.model);
+  spdlog::debug("model: {}", path.string());
+  return {.path = path, .checkpoint = open_model(path, {.tensors = false})};
+}
+
+Tokenizer load_tokenizer(const ModelSource& source) {
+  if (!source.checkpoint.tokenizer_json.empty())
+    return Tokenizer::from_json(source.checkpoint.tokenizer_json, source.path);
+  return Tokenizer::load(fs::is_directory(source.path) ? source.path : source.path.parent_path());
+}
+
+Tokenizer load_tokenizer(const fs::path& path) {
+  if (is_gguf(path)) return load_tokenizer(ModelSource{path, open_model(path, {.tensors = false})});
+  if (fs::is_directory(path)) return Tokenizer::load(path);
+  // tokenizer.json itself under whatever name, or a file of weights with the tokenizer beside it.
+  const fs::path beside = path.parent_path() / "tokenizer.json";
+  const bool itself = path.extension() == ".json" && path.filename().string().find("tokenizer") != std::string::npos;
+  return Tokenizer::load(itself || (path.extension() == ".json" && !fs::exists(beside)) ? path : beside);
+}
+
+Model load_model(const fs::path& path, const Context& context) {
+  const CommonOptions& o = context.options;
+  const InterruptGuard guard;
+  Progress progress("Loading the model", context.err_terminal.interactive && !o.quiet, context.err_terminal.width);
+  LoadOptions load{.precision = o.precision,
+                   .quantize_bits = o.quantize_bits,
+                   .threads = static_cast<int>(o.threads.value_or(0)),
+                   .isa = o.isa,
+                   .progress = [&](double part) {
+                     stop_if_interrupted();
+                     progress.update(part);
+                   }};
+  Model model = Model::load(path, load);
+  stop_if_interrupted();
+  spdlog::debug("{} threads, {} instructions, {} bytes of weights", model.threads(), model.isa(),
+                model.weights_bytes());
+  return model;
+}
+
+}  // namespace foretell::cli
