@@ -10,6 +10,7 @@ namespace foretell::cli {
 void add_inspect_command(CLI::App& app, Context& context);
 void add_tokenize_command(CLI::App& app, Context& context);
 void add_detokenize_command(CLI::App& app, Context& context);
+void add_bench_command(CLI::App& app, Context& context);
 void add_completion_command(CLI::App& app, Context& context);
 
 }  // namespace foretell::cli
