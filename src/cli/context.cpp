@@ -40,7 +40,7 @@ void add_precision_option(CLI::App& command, Context& context) {
 
 void add_compute_options(CLI::App& command, Context& context) {
   CommonOptions& o = context.options;
-  const Whole threads{.least = 1, .most = 1024}, tokens{.least = 1, .most = int64_t{1} << 40};
+  const Whole threads{.least = 1, .most = 1024}, tokens{.least = 1};
   add_precision_option(command, context);
   add_choice<int>(command, "--quantize", o.quantize_bits, {{"none", 0}, {"8", 8}, {"4", 4}},
                   "Quantize float weights to so many bits while loading")

@@ -196,7 +196,7 @@ void add_inspect_command(CLI::App& app, Context& context) {
                   {"foretell inspect gpt3", "foretell inspect path/to/model --tensors --json"},
                   [&context, options] { inspect(context, *options); });
   add_model_option(command, context, true);
-  add_number(command, "-c,--context", context.options.context, Whole{.least = 1, .most = int64_t{1} << 40},
+  add_number(command, "-c,--context", context.options.context, Whole{.least = 1},
              "Count the memory of a text of so many tokens")
       ->default_str("the model's context")
       ->group("Model");

@@ -106,7 +106,7 @@ std::string left_out(const Inspection& seen, const Terminal& terminal) {
 
 std::string memory_lines(const Inspection& seen) {
   double kv = static_cast<double>(seen.kv_bytes_per_token) * static_cast<double>(seen.context);
-  return fmt::format("Memory     weights {} {}; keys and values {} bytes for each token, {} for {}\n",
+  return fmt::format("Memory     weights {} {}; keys and values {} bytes for each token, {} for {} tokens\n",
                      human_bytes(static_cast<double>(seen.weights_bytes)),
                      seen.format.empty() ? "in the type that config.json names" : "as stored",
                      thousands(seen.kv_bytes_per_token), human_bytes(kv), thousands(seen.context));

@@ -108,7 +108,7 @@ int run(int argc, char** argv) {
   app.get_formatter()->label("OPTIONS", "FLAGS");
   app.get_formatter()->label("SUBCOMMAND", "COMMAND");
   app.footer(
-      "`foretell COMMAND --help` explains a command. Every flag can also be set by a variable FORETELL_<FLAG> or in "
+      "`foretell COMMAND --help` explains a command. Every flag can also be set by a variable FORETELL_<FLAG> or in"
       "\n$XDG_CONFIG_HOME/foretell/config.toml.");
   add_commands(app, context);
   try {

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <fstream>
@@ -40,12 +41,16 @@ std::vector<fs::path> own_folders() {
   std::vector<fs::path> folders;
   if (error) return folders;
   const fs::path home = program.parent_path();
-  folders.push_back(home.parent_path() / "share" / "foretell" / "models");
+  const auto add = [&](const fs::path& folder) {
+    if (fs::is_directory(folder, error) && std::find(folders.begin(), folders.end(), folder) == folders.end())
+      folders.push_back(folder);
+  };
+  add(home.parent_path() / "share" / "foretell" / "models");
   fs::path above = home;
   for (int i = 0; i < 3; i++) {
-    if (const fs::path source = source_folder(above); !source.empty()) folders.push_back(source / "models");
+    if (const fs::path source = source_folder(above); !source.empty()) add(source / "models");
     above = above.parent_path();
-    if (fs::exists(above / "CMakeLists.txt", error)) folders.push_back(above / "models");
+    if (fs::exists(above / "CMakeLists.txt", error)) add(above / "models");
   }
   return folders;
 }

@@ -115,7 +115,7 @@ TEST_CASE("inspect refuses what is out of range") {
     CHECK(outcome.out.empty());
     CHECK(outcome.errors().size() == 1);
   }
-  CHECK(contains(run({"inspect", "gpt3", "-c", "0"}).err, "expected a whole number from 1"));
+  CHECK(contains(run({"inspect", "gpt3", "-c", "0"}).err, "expected a whole number of at least 1"));
 }
 
 TEST_CASE("a config of absurd size is an error, not a crash") {

@@ -57,7 +57,9 @@ TEST_CASE("offsets are bytes of the input") {
   std::string together;
   const json seen = json::parse(outcome.out);
   for (const json& token : seen["tokens"]) {
-    CHECK(token["start"] == end);
+    // Tokens that are parts of one character stand for all of it, as in the reference.
+    CHECK(token["start"].get<size_t>() <= end);
+    CHECK(token["end"].get<size_t>() >= end);
     end = token["end"];
     together += token["text"].get<std::string>();
   }
