@@ -38,7 +38,7 @@ struct GenerateOptions {
 enum class FinishReason {
   Stop,         // an end token or a stop text
   Length,       // max_tokens
-  Context,      // the context is full
+  Context,      // prompt and text fill the context
   Interrupted,  // as asked for
 };
 std::string_view name(FinishReason reason);  // "stop", "length", "context", "interrupted"

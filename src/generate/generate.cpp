@@ -94,7 +94,9 @@ class Run {
 
   Generation run() {
     result_.seed = chain_.seed();
-    if (options_.max_tokens > 0) {
+    if (options_.max_tokens > 0 && context_is_full()) {
+      result_.finish_reason = FinishReason::Context;
+    } else if (options_.max_tokens > 0) {
       const std::span<const float> logits = prefill();
       const auto start = Clock::now();
       result_.finish_reason = logits.empty() ? FinishReason::Interrupted : decode(logits);
@@ -147,11 +149,12 @@ class Run {
       history_.push_back(id);
       if (!stream_.push(id)) return FinishReason::Stop;
       if (generated() >= options_.max_tokens) return FinishReason::Length;
-      if (predictor_.length() >= predictor_.capacity()) return FinishReason::Context;
+      if (context_is_full()) return FinishReason::Context;
       logits = predictor_.read({&history_.back(), 1}, {});
     }
   }
 
+  bool context_is_full() const { return static_cast<int64_t>(history_.size()) >= predictor_.capacity(); }
   int64_t generated() const { return static_cast<int64_t>(history_.size() - prompt_length_); }
   bool is_end(TokenId id) const {
     const auto& ends = options_.sampling.end_ids;

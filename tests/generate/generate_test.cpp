@@ -136,9 +136,12 @@ TEST_CASE("only whole characters are streamed") {
 
 TEST_CASE("a full context ends the text, and a prompt beyond it is an error") {
   const Outcome out = run({a}, {}, {a, b}, 4);
-  CHECK(out.generation.ids == Ids{a, a, a});  // the fourth token needs a third read beyond the prompt
+  CHECK(out.generation.ids == Ids{a, a});
   CHECK(out.generation.finish_reason == FinishReason::Context);
-  CHECK(run({a}, {.max_tokens = 3}, {a, b}, 4).generation.finish_reason == FinishReason::Length);
+  CHECK(run({a}, {.max_tokens = 2}, {a, b}, 4).generation.finish_reason == FinishReason::Length);
+  const Outcome full = run({a}, {}, Ids(4, a), 4);
+  CHECK(full.generation.ids.empty());
+  CHECK(full.generation.finish_reason == FinishReason::Context);
   CHECK_THROWS_WITH(run({a}, {}, Ids(5, a), 4), Catch::Contains("at most 4 tokens") && Catch::Contains("found 5"));
   CHECK_THROWS_WITH(run({a}, {}, {}), Catch::Contains("no tokens"));
 }
