@@ -91,6 +91,11 @@ Generation generate(Predictor& predictor, const Tokenizer* tokenizer, std::span<
 Generation generate(Model& model, const Tokenizer* tokenizer, Sequence& sequence, std::span<const TokenId> prompt,
                     const GenerateOptions& options, const OnText& on_text = {});
 
+// A prompt's tokens. `special`: with those that the tokenizer adds (BOS, EOS...), but not a second time where the text
+// has them there already.
+std::vector<TokenSpan> encode_prompt(const Tokenizer& tokenizer, std::string_view text, bool special = true);
+std::vector<TokenId> prompt_ids(const Tokenizer& tokenizer, std::string_view text, bool special = true);
+
 // The ids of all tokens whose text has one of the texts in it, for SamplingOptions::dry_breakers.
 std::vector<TokenId> tokens_containing(const Tokenizer& tokenizer, std::span<const std::string> texts);
 

@@ -7,6 +7,8 @@
 
 namespace foretell::cli {
 
+void add_generate_command(CLI::App& app, Context& context);
+void add_next_command(CLI::App& app, Context& context);
 void add_inspect_command(CLI::App& app, Context& context);
 void add_tokenize_command(CLI::App& app, Context& context);
 void add_detokenize_command(CLI::App& app, Context& context);

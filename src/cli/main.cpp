@@ -33,6 +33,8 @@ void look_at_terminals(Context& context) {
 }
 
 void add_commands(CLI::App& app, Context& context) {
+  add_generate_command(app, context);
+  add_next_command(app, context);
   add_inspect_command(app, context);
   add_tokenize_command(app, context);
   add_detokenize_command(app, context);

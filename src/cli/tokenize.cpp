@@ -6,6 +6,7 @@
 #include "cli/model_source.h"
 #include "cli/options.h"
 #include "cli/prompt.h"
+#include "foretell/generate.h"
 
 namespace foretell::cli {
 namespace {
@@ -68,8 +69,7 @@ void print_lines(Context& context, const std::vector<ShownToken>& tokens, bool o
 void tokenize(Context& context, const TokenizeOptions& options) {
   const Prompt prompt = read_prompt(options.prompt);
   const Tokenizer tokenizer = load_tokenizer(find_model(context.options.model));
-  const std::vector<TokenSpan> spans =
-      tokenizer.encode_with_offsets(prompt.text, {.add_special = !options.prompt.no_special});
+  const std::vector<TokenSpan> spans = encode_prompt(tokenizer, prompt.text, !options.prompt.no_special);
   if (context.options.json) return print_json(context, tokenizer, spans);
   std::vector<ShownToken> tokens;
   for (const TokenSpan& span : spans) tokens.push_back({span, visible(tokenizer.token_bytes(span.id))});

@@ -50,7 +50,7 @@ Generation TextGenerator::generate(std::string_view prompt, const OnText& on_tex
 
 Generation TextGenerator::generate(std::string_view prompt, const GenerateOptions& options, const OnText& on_text) {
   Parts& p = *parts_;
-  std::vector<TokenId> ids = p.tokenizer.encode(prompt);
+  std::vector<TokenId> ids = prompt_ids(p.tokenizer, prompt);
   if (ids.empty()) ids = p.defaults.bos_ids;
   const auto common = std::mismatch(ids.begin(), ids.end(), p.read.begin(), p.read.end()).first - ids.begin();
   p.sequence.truncate(std::min<int64_t>(common, p.sequence.length()));

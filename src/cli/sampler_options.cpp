@@ -1,0 +1,129 @@
+#include "cli/sampler_options.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "cli/options.h"
+#include "cli/prompt.h"
+#include "generate/defaults.h"
+#include "sampling/samplers.h"
+
+namespace foretell::cli {
+namespace {
+
+constexpr auto group = "Sampling";
+const std::vector<std::string> default_breakers = {"\n", ":", "\"", "*"};  // those of DRY's author
+
+std::string default_of(const SamplingParameter& parameter, bool recommended) {
+  if (!recommended || parameter.config_key.empty()) return CLI::detail::to_string(parameter.get(SamplingOptions{}));
+  static const SamplingOptions fallback = generation_defaults(nullptr, nullptr).sampling;
+  return "the model's, else " + CLI::detail::to_string(parameter.get(fallback));
+}
+
+void add_parameter(CLI::App& command, SamplerFlags& flags, const SamplingParameter& parameter, bool recommended) {
+  const auto take = [&flags, &parameter](const std::string& value, const std::string& name) {
+    const double number = parameter.is_integer() ? static_cast<double>(parse_number(value, Whole{}, name))
+                                                 : parse_number(value, Real{}, name);
+    if (!parameter.contains(number)) {
+      throw UsageError(
+          {.what = name + " is out of range", .expected = parameter.range(), .found = "\"" + value + "\""});
+    }
+    std::erase_if(flags.numbers, [&](const auto& given) { return given.first == &parameter; });
+    flags.numbers.emplace_back(&parameter, number);
+  };
+  std::string help(parameter.help);
+  help[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(help[0])));
+  add_value(command, "--" + std::string(parameter.flag), "N", take, help + " (" + parameter.range() + ")")
+      ->default_str(default_of(parameter, recommended))
+      ->group(group);
+}
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> words = CLI::detail::split(text, ',');
+  for (std::string& word : words) CLI::detail::trim(word);
+  return words;
+}
+
+LogitBias parse_bias(const std::string& text) {
+  const size_t equals = text.rfind('=');
+  if (equals == std::string::npos) {
+    throw UsageError({.what = "--logit-bias is not of its form",
+                      .expected = "ID=BIAS, as in 42=-1.5 or 42=-inf",
+                      .found = "\"" + text + "\""});
+  }
+  const std::string value = text.substr(equals + 1);
+  const double bias =
+      value == "-inf" ? -std::numeric_limits<double>::infinity() : parse_number(value, Real{}, "--logit-bias");
+  LogitBias result{parse_ids(text.substr(0, equals), "--logit-bias"), bias};
+  if (result.tokens.empty()) throw UsageError({.what = "--logit-bias names no token", .found = "\"" + text + "\""});
+  return result;
+}
+
+// A flag whose sampler does not run would be silently without effect.
+void warn_of_idle_flags(const SamplerFlags& flags, const std::vector<std::string>& order) {
+  if (order.empty()) return;
+  for (const auto& [parameter, value] : flags.numbers) {
+    if (parameter->sampler.empty() || parameter->sampler == "min-tokens") continue;
+    if (std::find(order.begin(), order.end(), parameter->sampler) == order.end()) {
+      spdlog::warn("--{} has no effect: --samplers leaves {} out", parameter->flag, parameter->sampler);
+    }
+  }
+}
+
+}  // namespace
+
+bool SamplerFlags::ask_for_a_draw() const {
+  return greedy || !order.empty() || std::any_of(numbers.begin(), numbers.end(), [](const auto& given) {
+           const auto kinds = sampler_kinds();
+           const auto kind =
+               std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.name == given.first->sampler; });
+           return kind != kinds.end() &&
+                  (kind->group == SamplerKind::Group::Cut || kind->name == "temp" || kind->name == "mirostat");
+         });
+}
+
+SamplingOptions SamplerFlags::over(SamplingOptions base) const {
+  for (const auto& [parameter, value] : numbers) parameter->set(base, value);
+  if (greedy) base.temperature = 0;
+  if (!order.empty()) base.order = split(order);
+  for (const std::string& bias : biases) base.logit_bias.push_back(parse_bias(bias));
+  if (suppress) base.suppress = *suppress;
+  warn_of_idle_flags(*this, base.order);
+  try {
+    const SamplerChain chain(base);  // finds what cannot be before a model is loaded
+  } catch (const Error& error) {
+    ErrorParts parts = error.parts();
+    if (!parts.where.empty()) parts.where = "--" + parts.where;
+    throw UsageError(parts);
+  }
+  return base;
+}
+
+void add_sampler_options(CLI::App& command, SamplerFlags& flags, bool recommended) {
+  add_switch(command, "--greedy", flags.greedy, "Always take the most probable token: --temp 0")->group(group);
+  for (const SamplingParameter& parameter : sampling_parameters())
+    add_parameter(command, flags, parameter, recommended);
+  add_texts(command, "--dry-sequence-breaker", flags.dry_breakers, "TEXT", "DRY's runs end at tokens with this text")
+      ->default_str("\\n : \" *")
+      ->group(group);
+  add_texts(command, "--logit-bias", flags.biases, "ID=BIAS", "Add BIAS to a token's logit, -inf forbids it")
+      ->group(group);
+  add_value(
+      command, "--suppress", "ID,ID",
+      [&flags](const std::string& value, const std::string& name) { flags.suppress = parse_ids(value, name); },
+      "Tokens that never come")
+      ->group(group);
+  add_text(command, "--samplers", flags.order, "ORDER",
+           "The samplers that run, and their order, by names with commas between them; those that are off do nothing")
+      ->default_str(CLI::detail::join(default_sampler_order(), ", "))
+      ->group(group);
+}
+
+void set_dry_breakers(SamplingOptions& options, const SamplerFlags& flags, const Tokenizer* tokenizer) {
+  if (options.dry_multiplier == 0 || !tokenizer) return;
+  options.dry_breakers =
+      tokens_containing(*tokenizer, flags.dry_breakers.empty() ? default_breakers : flags.dry_breakers);
+}
+
+}  // namespace foretell::cli
