@@ -17,9 +17,9 @@ class WeightEvents final : public JsonEvents {
  public:
   using JsonEvents::JsonEvents;
 
-  bool number_integer(int64_t value) override { return number(static_cast<double>(value)); }
-  bool number_unsigned(uint64_t value) override { return number(static_cast<double>(value)); }
-  bool number_float(double value, const std::string&) override { return number(value); }
+  bool number_integer(int64_t value) override { return number(static_cast<double>(value), {}); }
+  bool number_unsigned(uint64_t value) override { return number(static_cast<double>(value), {}); }
+  bool number_float(double value, const std::string& text) override { return number(value, text); }
 
   bool start_object(size_t) override {
     if (state_ != State::Start) return unexpected("an object");
@@ -79,12 +79,12 @@ class WeightEvents final : public JsonEvents {
  private:
   enum class State { Start, Names, Tensor, End };
 
-  bool number(double value) {
+  bool number(double value, const std::string& text) {  // the text of one that may be too large
     if (state_ != State::Tensor) return unexpected("a number");
     if (position_.size() != tensors.back().shape.size()) throw error("ragged array", "an array, as before", "a number");
     const auto rounded = static_cast<float>(value);
     if (!std::isfinite(rounded))
-      throw error("number is out of range", "what a float holds, at most 3.4028235e38", std::to_string(value));
+      throw error("number is out of range", "what a float holds, at most 3.4028235e38", text);
     tensors.back().values.push_back(rounded);
     end_value();
     return true;

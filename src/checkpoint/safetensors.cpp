@@ -80,12 +80,12 @@ class HeaderEvents final : public JsonEvents {
 
   bool end_object() override {
     if (skip_depth_ > 0) return end_skipped();
+    field_.clear();
     if (state_ == State::Tensor) {
       for (const char* field : {"dtype", "shape", "data_offsets"})
         if (!keys_.contains(field)) throw error("key is missing", field, {});
       tensors.push_back(std::move(tensor_));
     }
-    field_.clear();
     state_ = state_ == State::Root ? State::End : State::Root;
     return true;
   }

@@ -88,7 +88,7 @@ TEST_CASE("safetensors: lengths") {
            "not a safetensors header (where: byte 8; expected {, found an empty header)"),
       file("a page of HTML", "<!DOCTYPE html><html></html>",
            "the safetensors header is too long (where: header length; expected at most 100000000 bytes, found "
-           "5787213827046133820)"),
+           "5789751444030890300)"),
       header("truncated", "{" + good + "}",
              "the file is truncated (where: end of the tensors; expected 4 bytes after the header, found 3)", 3),
       header(
@@ -104,16 +104,16 @@ TEST_CASE("safetensors: lengths") {
 TEST_CASE("safetensors: headers") {
   check({
       header("a blank first", " {" + good + "}",
-             "not a safetensors header (where: byte 8; expected {, found \" {\"a\":{\"dtype\":\"F\")"),
+             "not a safetensors header (where: byte 8; expected {, found \" {\"a\":{\"dtype\":\"\")"),
       header("an array", "[]", "not a safetensors header (where: byte 8; expected {, found \"[]\")"),
       header("cut off", "{\"a\":",
              "not valid JSON (where: byte 6; found parse error at line 1, column 6: "
              "syntax error while parsing value - unexpected end of input; expected '[', '{', or a literal)"),
       header("text after it", "{" + good + "}]",
-             "not valid JSON (where: byte 54; found parse error at line 1, column 54: "
+             "not valid JSON (where: byte 55; found parse error at line 1, column 55: "
              "syntax error while parsing value - unexpected ']'; expected end of input)"),
       header("NUL after it", "{" + good + "}" + std::string(1, '\0'),
-             "not valid JSON (where: byte 54; found a NUL byte)"),
+             "not valid JSON (where: byte 55; found a NUL byte)"),
       header("no UTF-8", "{\"\xff\":1}",
              "not valid JSON (where: byte 3; found parse error at line 1, column 3: "
              "syntax error while parsing object key - invalid string: ill-formed UTF-8 byte; last read: '\"\xff'; "
@@ -333,7 +333,7 @@ TEST_CASE("weights in plain JSON") {
       json("beyond a float", R"({"w":[0,1e39]})",
            "number is out of range (where: w[1]; expected what a float holds, at most 3.4028235e38, found 1e39)"),
       json("beyond a double", R"({"w":[[0],[-1e999]]})",
-           "number is out of range (where: w[1][0]; expected what a float holds, at most 3.4028235e38, found -1e999)"),
+           "number is out of range (where: w[1][0]; expected what a double holds, found -1e999)"),
       json("a name twice", R"({"w":[1],"w":[1]})", "tensor occurs twice (where: w)"),
       json("a list", "[1]", "unexpected value (expected an object of arrays, found an array)"),
       json("nine dimensions", R"({"w":[[[[[[[[[1]]]]]]]]]})",
@@ -343,6 +343,6 @@ TEST_CASE("weights in plain JSON") {
            "error while parsing value - unexpected end of input; expected '[', '{', or a literal)"),
       json("Python's NaN", R"({"w":[NaN]})",
            "not valid JSON (where: byte 7; found parse error at line 1, column 7: syntax "
-           "error while parsing value - invalid literal; last read: '[N'; expected '[', '{', or a literal)"),
+           "error while parsing value - invalid literal; last read: '\"w\":[N')"),
   });
 }
