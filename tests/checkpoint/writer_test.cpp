@@ -92,7 +92,7 @@ TEST_CASE("shards keep below the limit, header included, but for a tensor that i
   CHECK(index["weight_map"].size() == tensors.size());
 }
 
-TEST_CASE("files of the same names are replaced; other weights in the folder are an error and stay") {
+TEST_CASE("files of the same names are replaced, other weights in the folder are an error and stay") {
   const TempFolder folder;
   const std::vector<TensorToWrite> one = {tensor("a", DType::F32, {2})}, other = {tensor("bb", DType::F32, {300})};
   write_safetensors(folder.path(), one, {});
@@ -132,7 +132,7 @@ TEST_CASE("tensors that safetensors cannot hold are refused before anything is w
   CHECK(std::filesystem::is_empty(folder.path()));
 }
 
-TEST_CASE("a text is written beside its place and renamed; links keep pointing") {
+TEST_CASE("a text is written beside its place and renamed, links keep pointing") {
   const TempFolder folder;
   const auto target = folder.write("target.txt", "old");
   const auto link = folder.path() / "link.txt";
