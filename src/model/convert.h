@@ -1,0 +1,40 @@
+// Writes a model of any format that is read as the folder of a published model: config.json, safetensors and the
+// tokenizer's files.
+//
+// Nothing is lost unless that is asked for: floats and MLX's groups are copied, and GGUF's blocks become MLX's affine
+// groups of 32 with the same values to the last bit (Q4_0: scale d, bias -8d; Q4_1: d, m; Q5_0: d, -16d; Q5_1: d, m;
+// Q8_0: codes q + 128, d, -128d), with scales in F16 where all of a matrix's can be, else in F32. What GGUF changes
+// (rotary rows, Gemma's norms, the direction of GPT-2's matrices) is changed back.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+
+namespace foretell {
+
+struct ConvertOptions {
+  int quantize_bits = 0;    // 2, 3, 4, 5, 6 or 8: matrices of floats become affine groups; 0: they stay
+  int64_t group_size = 64;  // inputs that share a scale then: 32, 64 or 128
+  int64_t max_shard_bytes = int64_t{5} << 30;
+  std::function<void(int64_t done, int64_t total)> progress = {};  // bytes
+};
+
+struct ConvertReport {
+  int64_t tensors = 0, bytes = 0;           // written
+  std::vector<std::string> left_as_floats;  // matrices whose inputs are no multiple of the group size
+};
+
+// `checkpoint` as open_model gives it, with its tensors. `folder` must not exist, or be empty: all is written beside it
+// and renamed when it is whole. Throws Error, also for options out of range and weights that are not finite.
+//
+// Rounding (quantize_bits): each group as MLX's affine mode has it (checkpoint/quantize.h), with scale and bias rounded
+// to F16 before the codes are chosen. Embeddings are rounded too; norms, biases and learned positions are not.
+ConvertReport convert(const Checkpoint& checkpoint, const std::filesystem::path& folder,
+                      const ConvertOptions& options = {});
+
+}  // namespace foretell
