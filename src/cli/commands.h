@@ -12,6 +12,7 @@ void add_next_command(CLI::App& app, Context& context);
 void add_inspect_command(CLI::App& app, Context& context);
 void add_tokenize_command(CLI::App& app, Context& context);
 void add_detokenize_command(CLI::App& app, Context& context);
+void add_convert_command(CLI::App& app, Context& context);
 void add_bench_command(CLI::App& app, Context& context);
 void add_completion_command(CLI::App& app, Context& context);
 

@@ -38,6 +38,7 @@ void add_commands(CLI::App& app, Context& context) {
   add_inspect_command(app, context);
   add_tokenize_command(app, context);
   add_detokenize_command(app, context);
+  add_convert_command(app, context);
   add_bench_command(app, context);
   add_completion_command(app, context);
 }

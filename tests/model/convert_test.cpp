@@ -173,7 +173,7 @@ TEST_CASE("convert: a folder in shards, and an affine folder once more, hold the
   CHECK(read_text_file(temp.path() / "again/tokenizer.json") == read_text_file(temp.path() / "shards/tokenizer.json"));
 }
 
-TEST_CASE("convert: rounding stays within half a step, also where matrices are stored the other way round") {
+TEST_CASE("convert: rounding stays within a step, also where matrices are stored the other way round") {
   for (const std::string family : gguf_families) {
     for (const auto& [bits, group_size] : {std::pair(8, 32), std::pair(4, 32), std::pair(3, 64), std::pair(6, 32)}) {
       INFO(family << " " << bits << " bits, groups of " << group_size);
@@ -202,16 +202,16 @@ TEST_CASE("convert: rounding stays within half a step, also where matrices are s
                                                        a.floats.begin() + static_cast<std::ptrdiff_t>(g + size));
           const float step = (*high - *low) / static_cast<float>((1 << bits) - 1);
           const float largest = std::max(std::fabs(*low), std::fabs(*high));
-          // MLX's scale is up to twice the step (the end of the range becomes a whole number of steps from 0); scale
-          // and bias are rounded to 11 bits.
+          // The end of larger magnitude becomes a whole number of steps from 0, which may leave out a step at the
+          // other; scale and bias are rounded to 11 bits.
           const float bound = step + 0.001f * (largest + *high - *low);
           for (size_t i = g; i < g + size; i++) within = within && std::fabs(a.floats[i] - b.floats[i]) <= bound;
         }
         CHECK(within);
       }
-      const bool left = family != "gpt2" && group_size == 64;  // inputs of 32 are no whole group
-      if (left) CHECK_FALSE(report.left_as_floats.empty());
-      if (group_size == 32) CHECK(report.left_as_floats.empty());
+      // 32 inputs are no whole group of 64; of Llama and Qwen3 there are no matrices of floats.
+      const bool left = family != "llama" && family != "qwen3" && group_size == 64;
+      CHECK(report.left_as_floats.empty() != left);
     }
   }
 }
@@ -231,12 +231,12 @@ TEST_CASE("convert: weights that are not finite cannot be rounded") {
     std::string ones = "[1";
     for (int i = 1; i < 32; i++) ones += ",1";
     ones += "]";
-    std::string text = "{\"model.embed_tokens.weight\":" + matrix(2, "1") + ",\"model.norm.weight\":" + ones;
+    std::string text = "{\"model.embed_tokens.weight\":" + matrix(2, "0.5") + ",\"model.norm.weight\":" + ones;
     const std::string layer = ",\"model.layers.0.";
     for (const char* name : {"input_layernorm", "post_attention_layernorm"}) text += layer + name + ".weight\":" + ones;
     for (const char* name : {"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
                              "mlp.gate_proj", "mlp.up_proj"})
-      text += layer + name + ".weight\":" + matrix(32, "1");
+      text += layer + name + ".weight\":" + matrix(32, "0.5");
     return text + layer + "mlp.down_proj.weight\":" + matrix(32, value) + "}";
   };
   temp.write("model.json", weights("3e38"));
@@ -244,10 +244,10 @@ TEST_CASE("convert: weights that are not finite cannot be rounded") {
       error_of([&] { convert(open_model(temp.path()), temp.path() / "out", {.quantize_bits = 4, .group_size = 32}); }),
       Catch::Contains("model.layers.0.mlp.down_proj.weight row 0"));
   CHECK_FALSE(std::filesystem::exists(temp.path() / "out"));
-  temp.write("model.json", weights("2"));
+  temp.write("model.json", weights("0.5"));
   convert(open_model(temp.path()), temp.path() / "out", {.quantize_bits = 4, .group_size = 32});
   CHECK(open_model(temp.path() / "out").format == "safetensors");
-  check_equal(Opened(temp.path()), Opened(temp.path() / "out"));  // two values in each group are met exactly
+  check_equal(Opened(temp.path()), Opened(temp.path() / "out"));  // groups of one value are met exactly
 }
 
 TEST_CASE("convert: refuses what it would spoil or cannot do") {
