@@ -5,25 +5,54 @@
 #include <algorithm>
 #include <vector>
 
+#include "tokenizer/unicode.h"
+
 namespace foretell::tokenization {
 namespace {
 
-// A character that neither changes nor meets its left neighbour in any form: the text can be cut before it.
-bool begins_segment(char32_t c) {
-  // Below U+0300 nothing combines with what stands before it.
-  if (c < 0x300) return true;
-  const utf8proc_property_t* property = utf8proc_get_property(static_cast<utf8proc_int32_t>(c));
-  if (property->combining_class != 0) return false;
-  // Hangul vowels and final consonants join the syllable before them; other starters that do have a place in utf8proc's
-  // table of pairs.
-  if (c >= 0x1160 && c <= 0x11ff) return false;
-  return property->comb_index == UINT16_MAX;
+using Form = UnicodeNormalizer::Form;
+
+const utf8proc_property_t* property_of(utf8proc_int32_t c) { return utf8proc_get_property(c); }
+
+// The reference's data are of Unicode 9: marks that are younger have no class for it and meet nothing.
+bool is_young_mark(utf8proc_int32_t c) {
+  const utf8proc_property_t* property = property_of(c);
+  const bool mark = property->category == UTF8PROC_CATEGORY_MN || property->category == UTF8PROC_CATEGORY_MC;
+  return (mark || property->combining_class != 0) && !is_combining_mark(static_cast<char32_t>(c));
 }
 
-int combining_class(utf8proc_int32_t c) { return utf8proc_get_property(c)->combining_class; }
+// And characters that are younger do not change.
+bool is_young_composite(char32_t c, bool compatibility) {
+  if (c == 0x11938) return true;
+  if (!compatibility) return false;
+  return c == 0x32ff || (c >= 0xa7f2 && c <= 0xa7f4) || c == 0xab69 || (c >= 0x10781 && c <= 0x107ba) ||
+         (c >= 0x1e030 && c <= 0x1e06d) || c == 0x1f16c || (c >= 0x1fbf0 && c <= 0x1fbf9);
+}
+
+int combining_class(utf8proc_int32_t c) {
+  const int value = property_of(c)->combining_class;
+  return value != 0 && is_young_mark(c) ? 0 : value;
+}
+
+// A character that does not meet its left neighbour in any form: the text can be cut before it.
+bool begins_segment(utf8proc_int32_t c) {
+  // Below U+0300 nothing combines with what stands before it.
+  if (c < 0x300) return true;
+  const utf8proc_property_t* property = property_of(c);
+  // Hangul vowels and final consonants join the syllable before them; other starters that do have a place in utf8proc's
+  // table of pairs.
+  const bool alone = property->combining_class == 0 && (c < 0x1160 || c > 0x11ff) && property->comb_index == UINT16_MAX;
+  return alone || is_young_mark(c);
+}
+
+// A character that is the same in any form, whatever stands around it.
+bool is_inert(utf8proc_int32_t c) {
+  return property_of(c)->decomp_seqindex == UINT16_MAX && (c < 0xac00 || c > 0xd7a3) && begins_segment(c);
+}
 
 // Appends the decomposition of a character. No character has more than 18 parts.
 void decompose(char32_t c, utf8proc_option_t options, std::vector<utf8proc_int32_t>& out) {
+  if (is_young_composite(c, options & UTF8PROC_COMPAT)) return out.push_back(static_cast<utf8proc_int32_t>(c));
   const size_t size = out.size();
   out.resize(size + 32);
   int boundary = 0;
@@ -46,6 +75,20 @@ void order_marks(std::vector<utf8proc_int32_t>& characters) {
   }
 }
 
+// The end of what is the same in any form: the beginning of the text's end or of a character that something may join.
+size_t skip_inert(std::string_view text, size_t begin) {
+  size_t last = begin;  // of the characters that are inert, the last one's beginning
+  for (size_t at = begin; at < text.size();) {
+    const size_t here = at;
+    const bool inert = static_cast<unsigned char>(text[at]) < 0x80
+                           ? (++at, true)
+                           : is_inert(static_cast<utf8proc_int32_t>(next_character(text, at)));
+    if (!inert) return last;
+    last = here;
+  }
+  return text.size();
+}
+
 }  // namespace
 
 Text UnicodeNormalizer::normalize(const Piece& piece, bool with_origins) const {
@@ -58,10 +101,8 @@ Text UnicodeNormalizer::normalize(const Piece& piece, bool with_origins) const {
   out.reserve(in.size());
   std::vector<utf8proc_int32_t> buffer;
   for (size_t begin = 0; begin < in.size();) {
-    // Plain ASCII is normalized; its last character may be the base of a mark.
-    size_t end = begin;
-    while (end < in.size() && static_cast<unsigned char>(in[end]) < 0x80) ++end;
-    if (end < in.size() && end > begin) --end;
+    // Most text is normalized. The last character that is may be the base of a mark.
+    const size_t end = skip_inert(in, begin);
     if (end > begin) {
       out.copy(piece, begin, end);
       begin = end;
@@ -75,7 +116,7 @@ Text UnicodeNormalizer::normalize(const Piece& piece, bool with_origins) const {
       const char32_t c = next_character(in, behind);
       const size_t size = buffer.size();
       decompose(c, options, buffer);
-      if (begins_segment(c) && begins_segment(static_cast<char32_t>(buffer[size]))) {
+      if (begins_segment(static_cast<utf8proc_int32_t>(c)) && begins_segment(buffer[size])) {
         buffer.resize(size);
         break;
       }
