@@ -117,7 +117,8 @@ void AddedTokens::cut(const Piece& piece, bool normalized, bool skip_special, On
     const size_t begin = added.lstrip ? std::max(before_white_space(text, found.begin), done) : found.begin;
     const size_t end = added.rstrip ? behind_white_space(text, found.end) : found.end;
     if (done < begin) on_text(piece.slice(done, begin));
-    on_token(found.id, piece.slice(begin, end));
+    // A token can lie in the white space that the one before it took.
+    if (begin < end) on_token(found.id, piece.slice(begin, end));
     done = end;
   }
   if (done < text.size()) on_text(piece.slice(done, text.size()));
