@@ -38,7 +38,7 @@ TEST_CASE("zsh completes commands, flags and choices") {
   }
   CHECK(shell("$FORETELL completion zsh | zsh -n").code == 0);
   // A real zsh in a pseudo-terminal: type, press Tab, see what stands there.
-  const TemporaryFolder folder;
+  const TempFolder folder;
   folder.write("try.zsh", R"(
 zmodload zsh/zpty
 zpty shell zsh -f -i
@@ -49,7 +49,7 @@ zpty -n -w shell $'foretell inspect --ledger=ex\t\n echo DO""NE\n'
 zpty -r -m shell seen '*DONE*'
 print -r -- "$seen"
 )");
-  const Outcome outcome = shell("zsh -f " + (folder / "try.zsh").string() + " " + folder.path().string());
+  const Outcome outcome = shell("zsh -f " + (folder.path() / "try.zsh").string() + " " + folder.path().string());
   INFO(outcome.out << outcome.err);
   CHECK(contains(outcome.out, "--ledger=exact"));
 }

@@ -49,8 +49,8 @@ TEST_CASE("inspect counts what the reference counts") {
       stored += elements;
     }
     CHECK(stored == reference["parameters"]);
-    const TemporaryFolder alone;
-    fs::copy(golden / name / "config.json", alone / "config.json");
+    const TempFolder alone;
+    fs::copy(golden / name / "config.json", alone.path() / "config.json");
     const json described = inspect(alone.path().string(), {"--tensors"});
     CHECK(described["parameters"] == reference["parameters"]);
     CHECK(described["tensors"].size() == seen["tensors"].size());
@@ -78,7 +78,7 @@ TEST_CASE("inspect prints the lesson's table of GPT-3 from its config alone") {
 }
 
 TEST_CASE("inspect lists tensors and memory as stored") {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   write_tiny_model(folder);
   const json seen = inspect(folder.path().string(), {"--tensors"});
   CHECK(seen["tied_embeddings"] == true);
@@ -90,8 +90,8 @@ TEST_CASE("inspect lists tensors and memory as stored") {
   CHECK(seen["memory"]["kv_bytes_per_token"].get<int64_t>() >= 4 * (4 + 4));
   // The model may be named by -m, by the file and by config.json too.
   CHECK(run({"inspect", "-m", folder.path().string()}).code == 0);
-  CHECK(run({"inspect", (folder / "model.safetensors").string()}).code == 0);
-  CHECK(run({"inspect", (folder / "config.json").string()}).code == 0);
+  CHECK(run({"inspect", (folder.path() / "model.safetensors").string()}).code == 0);
+  CHECK(run({"inspect", (folder.path() / "config.json").string()}).code == 0);
   CHECK(run({"inspect", folder.path().string(), "-m", folder.path().string()}).code == 2);
 }
 
@@ -119,7 +119,7 @@ TEST_CASE("inspect refuses what is out of range") {
 }
 
 TEST_CASE("a config of absurd size is an error, not a crash") {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   auto config = tiny_config();
   config["hidden_size"] = int64_t{1} << 62;
   folder.write("config.json", config.dump());
@@ -132,14 +132,14 @@ TEST_CASE("the default model is found from anywhere") {
   REQUIRE(outcome.code == 0);
   CHECK(contains(outcome.out, "134,515,008"));  // the model's card
   // As it is installed: bin/ beside share/.
-  const TemporaryFolder prefix;
-  fs::create_directories(prefix / "share/foretell");
-  fs::create_directories(prefix / "bin");
-  fs::create_directory_symlink(fs::path(FORETELL_SOURCE_DIR) / "models", prefix / "share/foretell/models");
-  fs::copy_file(FORETELL_BINARY, prefix / "bin/foretell");
+  const TempFolder prefix;
+  fs::create_directories(prefix.path() / "share/foretell");
+  fs::create_directories(prefix.path() / "bin");
+  fs::create_directory_symlink(fs::path(FORETELL_SOURCE_DIR) / "models", prefix.path() / "share/foretell/models");
+  fs::copy_file(FORETELL_BINARY, prefix.path() / "bin/foretell");
   const Outcome installed =
-      run({.arguments = {"inspect"}, .no_input = true, .directory = "/", .program = prefix / "bin/foretell"});
+      run({.arguments = {"inspect"}, .no_input = true, .directory = "/", .program = prefix.path() / "bin/foretell"});
   INFO(installed.err);
   CHECK(installed.code == 0);
-  CHECK(contains(installed.out, (prefix / "bin").parent_path().string()));
+  CHECK(contains(installed.out, (prefix.path() / "bin").parent_path().string()));
 }

@@ -28,15 +28,15 @@ void check_failure(const std::vector<std::string>& arguments, const std::string&
 }
 
 // The tiny model with something changed is refused by `inspect --check`.
-void check_broken(const std::function<void(const TemporaryFolder&)>& change, const std::string& part) {
-  const TemporaryFolder folder;
+void check_broken(const std::function<void(const TempFolder&)>& change, const std::string& part) {
+  const TempFolder folder;
   write_tiny_model(folder);
   change(folder);
   check_failure({"inspect", "--check", folder.path().string()}, part);
 }
 
 void check_config(const std::function<void(nlohmann::ordered_json&)>& change, const std::string& part) {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   auto config = tiny_config();
   change(config);
   folder.write("config.json", config.dump());
@@ -46,13 +46,13 @@ void check_config(const std::function<void(nlohmann::ordered_json&)>& change, co
 void check_tensors(const std::function<void(std::map<std::string, Shape>&)>& change, const std::string& part) {
   auto tensors = tiny_tensors();
   change(tensors);
-  check_broken([&](const TemporaryFolder& f) { f.write("model.safetensors", safetensors(tensors)); }, part);
+  check_broken([&](const TempFolder& f) { f.write("model.safetensors", safetensors(tensors)); }, part);
 }
 
 }  // namespace
 
 TEST_CASE("the tiny model is whole") {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   write_tiny_model(folder);
   const Outcome outcome = run({"inspect", "--check", folder.path().string()});
   INFO(outcome.err);
@@ -66,14 +66,14 @@ TEST_CASE("a model that is not there") {
   check_failure({"inspect", "nothing.gguf"}, "nothing.gguf: ");
   check_failure({"inspect", "nobody/nothing"}, "nobody/nothing: ");
   check_failure({"tokenize", "-p", "hi", "-m", "/nonexistent/model"}, "/nonexistent/model");
-  const TemporaryFolder folder;
+  const TempFolder folder;
   check_failure({"inspect", folder.path().string()}, "config.json");
-  fs::create_symlink("/nonexistent/target", folder / "link");
-  check_failure({"inspect", (folder / "link").string()}, "link");
+  fs::create_symlink("/nonexistent/target", folder.path() / "link");
+  check_failure({"inspect", (folder.path() / "link").string()}, "link");
 }
 
 TEST_CASE("a name that nobody knows is a wrong command line") {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   folder.write("my-llama/config.json", tiny_config().dump());
   const std::map<std::string, std::string> models = {{"FORETELL_MODELS", "/nonexistent:" + folder.path().string()}};
   const Outcome outcome = run({.arguments = {"inspect", "my-lama"}, .no_input = true, .environment = models});
@@ -86,13 +86,13 @@ TEST_CASE("a name that nobody knows is a wrong command line") {
     CHECK(run({.arguments = {"inspect", name}, .no_input = true, .environment = models}).code == 0);
   }
   // Below ./models too.
-  const TemporaryFolder place;
+  const TempFolder place;
   place.write("models/here/config.json", tiny_config().dump());
   CHECK(run({.arguments = {"inspect", "here"}, .no_input = true, .directory = place.path()}).code == 0);
 }
 
 TEST_CASE("an id of the Hugging Face hub is looked up in its cache") {
-  const TemporaryFolder cache;
+  const TempFolder cache;
   const std::string base = "models--org--tiny/";
   cache.write(base + "refs/main", "0123abcd");
   cache.write(base + "snapshots/0123abcd/config.json", tiny_config().dump());
@@ -102,7 +102,7 @@ TEST_CASE("an id of the Hugging Face hub is looked up in its cache") {
     INFO(outcome.err);
     CHECK(outcome.code == 0);
   }
-  const TemporaryFolder home;
+  const TempFolder home;
   home.write(".cache/huggingface/hub/" + base + "refs/main", "0123abcd");
   home.write(".cache/huggingface/hub/" + base + "snapshots/0123abcd/config.json", tiny_config().dump());
   CHECK(run({.arguments = {"inspect", "org/tiny"}, .no_input = true, .environment = {{"HOME", home.path().string()}}})
@@ -111,7 +111,7 @@ TEST_CASE("an id of the Hugging Face hub is looked up in its cache") {
 
 TEST_CASE("a config that is not one") {
   const auto text = [](const std::string& content) {
-    const TemporaryFolder folder;
+    const TempFolder folder;
     folder.write("config.json", content);
     check_failure({"inspect", folder.path().string()}, "config.json: ");
   };
@@ -136,7 +136,7 @@ TEST_CASE("weights that are not what they say") {
   const std::string file = "model.safetensors";
   const std::string whole = safetensors(tiny_tensors());
   const auto content = [&](const std::string& bytes, const std::string& part) {
-    check_broken([&](const TemporaryFolder& f) { f.write(file, bytes); }, part);
+    check_broken([&](const TempFolder& f) { f.write(file, bytes); }, part);
   };
   content("", "model.safetensors: ");
   content(whole.substr(0, 5), "model.safetensors: ");
@@ -158,35 +158,35 @@ TEST_CASE("weights that are not what they say") {
       "k_proj.weight; expected [4, 8], found [8, 8]");
   check_tensors([](auto& t) { t["model.layers.0.mlp.down_proj.weight"] = {4, 8}; }, "down_proj.weight");
   check_broken(
-      [&](const TemporaryFolder& f) {
-        fs::remove(f / file);
+      [&](const TempFolder& f) {
+        fs::remove(f.path() / file);
         f.write("model.safetensors.index.json",
                 R"({"weight_map": {"model.norm.weight": "model-00001-of-00001.safetensors"}})");
       },
       "model-00001-of-00001.safetensors");
   check_broken(
-      [&](const TemporaryFolder& f) {
-        fs::remove(f / file);
-        fs::create_directory(f / file);
+      [&](const TempFolder& f) {
+        fs::remove(f.path() / file);
+        fs::create_directory(f.path() / file);
       },
       "model.safetensors: ");
-  check_broken([&](const TemporaryFolder& f) { fs::remove(f / file); }, "no weights");
+  check_broken([&](const TempFolder& f) { fs::remove(f.path() / file); }, "no weights");
   check_broken(
-      [&](const TemporaryFolder& f) {
-        fs::remove(f / file);
+      [&](const TempFolder& f) {
+        fs::remove(f.path() / file);
         f.write("model.json", "{\"model.norm.weight\": [1, 2");
       },
       "model.json: ");
 }
 
 TEST_CASE("files of the wrong kind are refused without waiting") {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   write_tiny_model(folder);
-  fs::remove(folder / "model.safetensors");
-  REQUIRE(mkfifo((folder / "model.safetensors").c_str(), 0600) == 0);
+  fs::remove(folder.path() / "model.safetensors");
+  REQUIRE(mkfifo((folder.path() / "model.safetensors").c_str(), 0600) == 0);
   check_failure({"inspect", "--check", folder.path().string()}, "model.safetensors");
-  REQUIRE(mkfifo((folder / "pipe.gguf").c_str(), 0600) == 0);
-  check_failure({"inspect", (folder / "pipe.gguf").string()}, "pipe.gguf");
+  REQUIRE(mkfifo((folder.path() / "pipe.gguf").c_str(), 0600) == 0);
+  check_failure({"inspect", (folder.path() / "pipe.gguf").string()}, "pipe.gguf");
   check_failure({"inspect", "/dev/null"}, "/dev/null");
   check_failure({"inspect", folder.write("model.bin", "x").string()}, "model.bin");
   check_failure({"inspect", folder.write("empty.gguf", "").string()}, "empty.gguf");
@@ -194,7 +194,7 @@ TEST_CASE("files of the wrong kind are refused without waiting") {
 }
 
 TEST_CASE("a folder that may not be read") {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   write_tiny_model(folder);
   if (geteuid() == 0) {
     WARN("the superuser may read everything: not tested");
@@ -206,7 +206,7 @@ TEST_CASE("a folder that may not be read") {
 }
 
 TEST_CASE("texts and tokenizers that are not there") {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   write_tiny_model(folder);
   check_failure({"tokenize", "-p", "hi", "-m", folder.path().string()}, "tokenizer.json");
   folder.write("tokenizer.json", "{\"version\": \"1.0\"");

@@ -120,7 +120,7 @@ std::vector<std::string> Outcome::errors() const {
 
 Outcome run(const Invocation& invocation) {
   signal(SIGPIPE, SIG_IGN);  // a program that does not read its input is no reason to die
-  const TemporaryFolder home;
+  const TempFolder home;
   std::vector<std::string> arguments = {"foretell"};
   arguments.insert(arguments.end(), invocation.arguments.begin(), invocation.arguments.end());
   std::vector<std::string> environment = environment_of(invocation, home.path());
@@ -145,24 +145,6 @@ Outcome shell(const std::string& command, const std::map<std::string, std::strin
   invocation.program = "/bin/bash";
   invocation.environment["FORETELL"] = FORETELL_BINARY;
   return run(invocation);
-}
-
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (fs::temp_directory_path() / "foretell-test-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code error;
-  fs::remove_all(path_, error);
-}
-
-fs::path TemporaryFolder::write(const std::string& name, const std::string& text) const {
-  const fs::path path = path_ / name;
-  fs::create_directories(path.parent_path());
-  std::ofstream(path, std::ios::binary) << text;
-  return path;
 }
 
 std::string read_file(const fs::path& path) {

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "temp_folder.h"
+
 namespace foretell::test {
 
 struct Invocation {
@@ -41,21 +43,7 @@ inline Outcome run(const std::vector<std::string>& arguments) {
 // A shell command, in which $FORETELL is the binary (for pipes).
 Outcome shell(const std::string& command, const std::map<std::string, std::string>& environment = {});
 
-// A new empty folder that goes with the object.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-  // Writes a file into it, with the folders above.
-  std::filesystem::path write(const std::string& name, const std::string& text) const;
-
- private:
-  std::filesystem::path path_;
-};
+using foretell::TempFolder;
 
 std::string read_file(const std::filesystem::path& path);
 

@@ -15,7 +15,7 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 // `tokenize -p hi` with a config file and variables.
 Outcome tokenize(const std::string& config, std::map<std::string, std::string> variables,
                  const std::vector<std::string>& more = {}) {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   folder.write("foretell/config.toml", config);
   variables["XDG_CONFIG_HOME"] = folder.path().string();
   Invocation invocation{.arguments = {"tokenize", "-p", "hi"}, .no_input = true, .environment = variables};
@@ -59,7 +59,7 @@ TEST_CASE("a section of the config file is for its command alone") {
 TEST_CASE("the config file is TOML") {
   const std::string model = "model = \"" + tokenizer + "\"  # the \"model\"\r\n";
   const auto text_of = [&](const std::string& prompt) {
-    const TemporaryFolder folder;
+    const TempFolder folder;
     folder.write("foretell/config.toml", model + "no_special = true\nprompt = " + prompt + "\n");
     const Outcome outcome = run({.arguments = {"tokenize", "--json"},
                                  .no_input = true,

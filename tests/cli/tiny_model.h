@@ -57,7 +57,7 @@ inline std::string safetensors(const std::map<std::string, Shape>& tensors, floa
   return std::string(reinterpret_cast<const char*>(&length), sizeof length) + text + data;
 }
 
-inline void write_tiny_model(const TemporaryFolder& folder) {
+inline void write_tiny_model(const TempFolder& folder) {
   folder.write("config.json", tiny_config().dump());
   folder.write("model.safetensors", safetensors(tiny_tensors()));
 }

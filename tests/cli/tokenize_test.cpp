@@ -27,7 +27,7 @@ json ids_of(const Invocation& invocation) {
 }  // namespace
 
 TEST_CASE("a text from -p, a file or standard input gives the reference's ids") {
-  const TemporaryFolder folder;
+  const TempFolder folder;
   for (size_t i = 1; i < 16; i += 3) {
     const json example = golden_case("bytelevel_gpt2", i);
     const std::string text = example["text"];
