@@ -97,7 +97,7 @@ TEST_CASE("generate: stop texts and end tokens") {
   CHECK(json["finish_reason"] == "stop");
   CHECK(json["text"] == text.substr(0, text.find(stop)));
   // The first token of the greedy text as the end token, by a generation_config.json.
-  TemporaryFolder folder;
+  TempFolder folder;
   std::filesystem::copy(model, folder.path(), std::filesystem::copy_options::recursive);
   const std::string first = golden["greedy"][0].dump(), second = golden["greedy"][1].dump();
   folder.write("generation_config.json", R"({"do_sample":false,"eos_token_id":[)" + second + "]}");
@@ -136,9 +136,9 @@ TEST_CASE("generate: the context is a limit that is said") {
 }
 
 TEST_CASE("generate: ids need no tokenizer") {
-  TemporaryFolder folder;
+  TempFolder folder;
   for (const char* file : {"config.json", "model.safetensors"})
-    std::filesystem::copy(model + "/" + file, folder / file);
+    std::filesystem::copy(model + "/" + file, folder.path() / file);
   const Json golden = golden_case();
   const std::string path = folder.path().string(), ids = golden["ids"].dump();
   const Outcome outcome = run({"generate", "-m", path, "--ids", ids, "-n", "2", "--greedy", "--ignore-eos"});
@@ -151,7 +151,7 @@ TEST_CASE("generate: ids need no tokenizer") {
 }
 
 TEST_CASE("generate: what generation_config.json says is used and told with -v") {
-  TemporaryFolder folder;
+  TempFolder folder;
   std::filesystem::copy(model, folder.path(), std::filesystem::copy_options::recursive);
   const std::string path = folder.path().string();
   folder.write("generation_config.json", R"({"do_sample":true,"temperature":0.5,"num_beams":4})");
