@@ -59,7 +59,7 @@ TEST_CASE("Ctrl-C exits with 130") {
   CHECK(outcome.errors().empty());
 }
 
-TEST_CASE("-v says more and -q nothing but errors") {
+TEST_CASE("with -v it says more and with -q nothing but errors") {
   CHECK(contains(run({.arguments = {"tokenize", "-v", "-m", model}, .input = "hi"}).err, "foretell: debug: "));
   CHECK(run({.arguments = {"tokenize", "-m", model}, .input = "hi"}).err.empty());
   const Outcome quiet = run({"tokenize", "-q", "-p", "hi", "-m", "/nonexistent/model"});
