@@ -16,6 +16,7 @@ CLI::App& add_command(CLI::App& app, Context& context, const std::string& name, 
   std::string footer = examples.empty() ? "" : "Examples:";
   for (const std::string& example : examples) footer += "\n  " + example;
   command->footer(footer);
+  command->set_help_flag("-h,--help", "Show this help")->group("Output");
   command->callback([&context, run = std::move(run)] { context.run = run; });
   return *command;
 }
@@ -59,7 +60,8 @@ void add_compute_options(CLI::App& command, Context& context) {
 
 void add_seed_option(CLI::App& command, Context& context) {
   add_number(command, "--seed", context.options.seed, Limits<uint64_t>{}, "Where the random numbers begin")
-      ->default_str("random");
+      ->default_str("random")
+      ->group("Sampling");
 }
 
 void add_output_options(CLI::App& command, Context& context, bool json) {

@@ -56,6 +56,11 @@ void read_command_line(CLI::App& app, Context& context, int argc, char** argv) {
       arguments.push_back(argument);
     }
   }
+  // `foretell help` and `foretell help COMMAND`, as others have it.
+  if (!arguments.empty() && arguments.back() == "help") {
+    arguments.pop_back();
+    arguments.insert(arguments.begin(), "--help");
+  }
   if (arguments.empty()) {
     context.run = [&] { context.out.write(short_help(app)); };
     return;

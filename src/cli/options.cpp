@@ -1,5 +1,6 @@
 #include "cli/options.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -46,12 +47,17 @@ T parse_any(std::string_view text, const Limits<T>& limits, const std::string& o
     if (!number && other.ptr == digits.data() + digits.size()) number = true, inside = false;
   }
   if (number && inside) return value;
-  throw UsageError({.what = option + (number ? " is out of range" : " is not a number of the kind it takes"),
+  throw UsageError({.what = option + (number ? " is out of range" : " needs a number"),
                     .expected = describe(limits),
                     .found = in_quotes(text)});
 }
 
-std::string flag_name(const CLI::Option& option) { return option.get_name(false, false); }
+// "-k/--top"
+std::string flag_name(const CLI::Option& option) {
+  std::string name = option.get_name(false, true);
+  std::replace(name.begin(), name.end(), ',', '/');
+  return name;
+}
 
 // All spellings of the flags of a command.
 std::vector<std::string> flag_names(const CLI::App& command) {
@@ -63,9 +69,12 @@ std::vector<std::string> flag_names(const CLI::App& command) {
 }
 
 UsageError unexpected_argument(const CLI::App& app) {
-  const std::vector<std::string> rest = app.remaining(true);
+  const std::vector<std::string> before = app.remaining(false), rest = app.remaining(true);
   const std::string argument = rest.empty() ? "" : rest.front();
   const auto commands = app.get_subcommands();
+  if (!before.empty() && !commands.empty())
+    return UsageError({.what = in_quotes(before.front()) + " stands before the command",
+                       .hint = "flags follow it: foretell " + commands.front()->get_name() + " " + before.front()});
   const CLI::App& command = commands.empty() ? app : *commands.front();
   if (argument.size() > 1 && argument[0] == '-') {
     const std::string flag = argument.substr(0, argument.find('='));
@@ -215,8 +224,13 @@ UsageError usage_error(const CLI::ParseError& error, const CLI::App& app) {
   }
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr && message.ends_with("missing"))
     return UsageError({.what = subject + " needs a value"});
-  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr && message.find("true/false") != std::string::npos)
-    return UsageError({.what = subject + " is a switch", .expected = "no value, or true or false"});
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr) {  // "Could not convert: --json = maybe"
+    const size_t name = message.find("--"), value = message.find(" = ");
+    if (name < value && value != std::string::npos)
+      return UsageError({.what = message.substr(name, value - name) + " is a switch",
+                         .expected = "no value, or true or false",
+                         .found = in_quotes(message.substr(value + 3))});
+  }
   return UsageError({.what = message});
 }
 

@@ -196,13 +196,28 @@ TEST_CASE("files of the wrong kind are refused without waiting") {
 TEST_CASE("a folder that may not be read") {
   const TempFolder folder;
   write_tiny_model(folder);
-  if (geteuid() == 0) {
-    WARN("the superuser may read everything: not tested");
-    return;
-  }
   fs::permissions(folder.path(), fs::perms::none);
-  check_failure({"inspect", folder.path().string()}, folder.path().string());
+  Invocation invocation{.arguments = {"inspect", folder.path().string()}, .no_input = true};
+  if (geteuid() == 0) {  // the superuser may read everything: somebody else tries
+    invocation.program = "/usr/bin/setpriv";
+    const std::vector<std::string> nobody = {"--reuid=65534", "--clear-groups", FORETELL_BINARY};
+    Invocation version = invocation;
+    version.arguments = nobody;
+    version.arguments.emplace_back("--version");
+    if (run(version).code != 0) {
+      WARN("nobody but the superuser may run the binary here: not tested");
+      return;
+    }
+    invocation.arguments.insert(invocation.arguments.begin(), nobody.begin(), nobody.end());
+  }
+  const Outcome outcome = run(invocation);
+  INFO("stderr: " << outcome.err);
   fs::permissions(folder.path(), fs::perms::owner_all);
+  CHECK(outcome.code == 1);
+  CHECK(outcome.out.empty());
+  REQUIRE(outcome.errors().size() == 1);
+  CHECK(contains(outcome.err, folder.path().string()));
+  CHECK(contains(outcome.err, "Permission denied"));
 }
 
 TEST_CASE("texts and tokenizers that are not there") {

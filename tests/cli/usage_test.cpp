@@ -39,6 +39,8 @@ TEST_CASE("help and version are results") {
   CHECK(run({"--version"}).out.starts_with("foretell "));
   CHECK(run({"--version"}).code == 0);
   CHECK(run({"completion", "--help"}).code == 0);
+  CHECK(run({"help", "completion"}).out == run({"completion", "--help"}).out);
+  CHECK(run({"help"}).out == run({"--help"}).out);
 }
 
 TEST_CASE("unknown commands and flags name the near ones") {
@@ -48,5 +50,9 @@ TEST_CASE("unknown commands and flags name the near ones") {
                     "unknown flag --hlep of completion\nforetell: hint: did you mean --help?");
   check_usage_error({"completion", "bash", "more"}, "unexpected argument \"more\"");
   check_usage_error({"completion", "bsh"}, "expected one of bash, zsh, fish, found \"bsh\"");
+  check_usage_error({"-q", "inspect", "gpt3"}, "\"-q\" stands before the command\nforetell: hint: flags follow it");
+  check_usage_error({"inspect", "gpt3", "--json=maybe"},
+                    "--json is a switch (expected no value, or true or false, found");
+  check_usage_error({"inspect", "gpt3", "-c"}, "needs a value");
   check_usage_error({"completion"}, "expected one of bash, zsh, fish");
 }
