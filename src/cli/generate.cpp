@@ -113,7 +113,7 @@ void GenerateCommand::run() {
   if (echo_) echoed_ = prompt.ids ? source_->decode(ids_) : prompt.text;
   log_options(options);
   model_.emplace(load_model(source_->path(), context_));
-  sequence_.emplace(*model_, context_.options.context.value_or(0));
+  sequence_.emplace(new_sequence(*model_, context_));
   load_s_ = seconds_since(start);
 
   const InterruptGuard guard;

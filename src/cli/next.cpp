@@ -17,6 +17,7 @@
 #include "cli/sampler_options.h"
 #include "cli/text_source.h"
 #include "cli/token_text.h"
+#include "generate/model_predictor.h"
 
 namespace foretell::cli {
 namespace {
@@ -121,9 +122,10 @@ void NextCommand::predict_with_model() {
   const Prompt prompt = read_prompt(prompt_);
   source_.emplace(context_, prompt.ids.has_value());
   history_ = source_->encode(prompt, !prompt_.no_special);
-  if (history_.empty()) throw Error({.what = "the prompt has no tokens", .expected = "at least one"});
   Model model = load_model(source_->path(), context_);
-  Sequence sequence(model, context_.options.context.value_or(0));
+  Sequence sequence = new_sequence(model, context_);
+  ModelPredictor predictor(model, sequence);
+  check_prompt(predictor, history_);
   const Terminal& terminal = context_.err_terminal;
   Progress progress("reading the prompt", terminal.interactive && !context_.options.quiet, terminal.width);
   const InterruptGuard guard;
@@ -131,11 +133,9 @@ void NextCommand::predict_with_model() {
     progress.update(static_cast<double>(sequence.length()) / static_cast<double>(history_.size()));
     return interrupted();
   };
-  const Span span{&sequence, history_, Span::Logits::Last};
-  model.step(
-      {&span, 1},
-      [this](size_t, size_t, std::span<const float> logits) { logits_.assign(logits.begin(), logits.end()); }, stop);
+  const auto logits = predictor.read(history_, stop);
   stop_if_interrupted();
+  logits_.assign(logits.begin(), logits.end());
 }
 
 void NextCommand::run() {

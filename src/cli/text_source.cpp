@@ -29,4 +29,13 @@ std::string TextSource::decode(std::span<const TokenId> ids) const {
   return tokenizer_ ? tokenizer_->decode(ids) : std::string();
 }
 
+Sequence new_sequence(const Model& model, const Context& context) {
+  const int64_t wanted = context.options.context.value_or(0);
+  Sequence sequence(model, wanted);
+  if (sequence.capacity() < wanted) {
+    spdlog::warn("the context is {} tokens, as the model can read no more", sequence.capacity());
+  }
+  return sequence;
+}
+
 }  // namespace foretell::cli

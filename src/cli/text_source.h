@@ -31,4 +31,7 @@ class TextSource {
   std::optional<Tokenizer> tokenizer_;
 };
 
+// With the context that was asked for; says so where the model has less.
+Sequence new_sequence(const Model& model, const Context& context);
+
 }  // namespace foretell::cli

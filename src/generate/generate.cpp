@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "generate/logprobs.h"
+#include "generate/model_predictor.h"
 #include "generate/stop_matcher.h"
 
 namespace foretell {
@@ -68,16 +69,6 @@ class TextStream {
   size_t decoded_ = 0;          // bytes that came out of the decoder
   std::vector<size_t> starts_;  // for each id, decoded_ before it
 };
-
-void check_prompt(const Predictor& predictor, std::span<const TokenId> prompt) {
-  if (prompt.empty()) throw Error({.what = "the prompt has no tokens", .expected = "at least one"});
-  const auto length = static_cast<int64_t>(prompt.size());
-  if (length <= predictor.capacity()) return;
-  throw Error({.what = "the prompt is longer than the context",
-               .expected = "at most " + std::to_string(predictor.capacity()) + " tokens",
-               .found = std::to_string(length),
-               .hint = "-c/--context sets a larger context, where the model has one; else shorten the prompt"});
-}
 
 class Run {
  public:
@@ -168,31 +159,6 @@ class Run {
   const size_t prompt_length_;
   std::vector<TokenId> history_;  // the prompt and what was generated
   Generation result_;
-};
-
-// A model and its sequence as the loop sees them.
-class ModelPredictor : public Predictor {
- public:
-  ModelPredictor(Model& model, Sequence& sequence) : model_(model), sequence_(sequence) {}
-  int64_t length() const override { return sequence_.length(); }
-  int64_t capacity() const override { return sequence_.capacity(); }
-  void truncate(int64_t length) override { sequence_.truncate(length); }
-
-  std::span<const float> read(std::span<const TokenId> tokens, const std::function<bool()>& stop) override {
-    if (tokens.size() == 1) return model_.next_logits(sequence_, tokens);
-    const Span span{&sequence_, tokens, Span::Logits::Last};
-    logits_.clear();
-    const auto keep = [this](size_t, size_t, std::span<const float> logits) {
-      logits_.assign(logits.begin(), logits.end());
-    };
-    model_.step({&span, 1}, keep, stop);
-    return logits_;
-  }
-
- private:
-  Model& model_;
-  Sequence& sequence_;
-  std::vector<float> logits_;  // [vocabulary], after a prompt
 };
 
 }  // namespace

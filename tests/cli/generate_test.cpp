@@ -133,6 +133,11 @@ TEST_CASE("generate: the context is a limit that is said") {
   CHECK(outcome.out.empty());
   CHECK(contains(outcome.err, "the prompt is longer than the context (expected at most 8 tokens, found 9)"));
   CHECK(contains(outcome.err, "--context"));
+  CHECK(contains(run({"next", "-m", model, "--ids", "1,2,3,4,5,6,7,8,9", "-c", "8"}).err, "--context"));
+  // Learned positions end somewhere.
+  const Outcome more = run(with({"-p", "abc", "-c", "5000", "-n", "1"}));
+  CHECK(more.code == 0);
+  CHECK(contains(more.err, "the context is 256 tokens"));
 }
 
 TEST_CASE("generate: ids need no tokenizer") {
