@@ -191,71 +191,95 @@ class MergeReader {
   MergeTable read() {
     simdjson::dom::array array;
     if (node_.element().get(array) != simdjson::SUCCESS) node_.fail_type("an array");
-    // size() saturates at 2^24 - 1, and the table does not grow.
+    // size() ends at 2^24 - 1, and the table does not grow.
     size_t count = 0;
     for ([[maybe_unused]] const auto item : array) ++count;
     MergeTable table(count);
     size_t index = 0;
-    uint32_t rank = 0;
     for (const auto item : array) {
-      std::string_view left, right;
-      if (split(item, index++, left, right)) add(table, left, right, rank++, index - 1);
+      Pair pair{.index = index++};
+      if (!split(item, pair)) continue;
+      block_.push_back(pair);
+      if (block_.size() == block_size) add_block(table);
     }
+    add_block(table);
     return table;
   }
 
  private:
+  static constexpr size_t block_size = 64;
+  struct Pair {
+    size_t index = 0;
+    std::string_view left = {}, right = {}, rest = {};  // `rest`: right without the prefix
+    uint64_t left_hash = 0, right_hash = 0, both_hash = 0;
+    TokenId left_id = -1, right_id = -1, id = -1;
+  };
+
   JsonNode place(simdjson::dom::element item, size_t index) const {
     return {item, node_.place() + "[" + std::to_string(index) + "]", &node_.file()};
   }
 
-  bool split(simdjson::dom::element item, size_t index, std::string_view& left, std::string_view& right) const {
+  // False for a comment.
+  bool split(simdjson::dom::element item, Pair& pair) const {
     std::string_view line;
     if (item.get(line) == simdjson::SUCCESS) {
       if (line.starts_with("#version")) return false;
       const size_t blank = line.find(' ');
       if (blank == std::string_view::npos || line.find(' ', blank + 1) != std::string_view::npos) {
-        place(item, index)
+        place(item, pair.index)
             .fail("not a merge", "two names with one blank between them", "\"" + std::string(line) + "\"");
       }
-      left = line.substr(0, blank);
-      right = line.substr(blank + 1);
+      pair.left = line.substr(0, blank);
+      pair.right = line.substr(blank + 1);
       return true;
     }
-    simdjson::dom::array pair;
-    if (item.get(pair) != simdjson::SUCCESS) place(item, index).fail_type("a string or an array");
-    if (pair.size() != 2) place(item, index).fail("not a merge", "two names", std::to_string(pair.size()));
-    if (pair.at(0).get(left) != simdjson::SUCCESS || pair.at(1).get(right) != simdjson::SUCCESS) {
-      place(item, index).fail("not a merge", "two strings");
+    simdjson::dom::array names;
+    if (item.get(names) != simdjson::SUCCESS) place(item, pair.index).fail_type("a string or an array");
+    if (names.size() != 2) place(item, pair.index).fail("not a merge", "two names", std::to_string(names.size()));
+    if (names.at(0).get(pair.left) != simdjson::SUCCESS || names.at(1).get(pair.right) != simdjson::SUCCESS) {
+      place(item, pair.index).fail("not a merge", "two strings");
     }
     return true;
   }
 
-  void add(MergeTable& table, std::string_view left, std::string_view right, uint32_t rank, size_t index) {
-    const auto left_id = vocabulary_.find(left), right_id = vocabulary_.find(right);
-    std::optional<TokenId> id;
-    if (left_id && right_id && right.size() >= prefix_.size()) {
-      const std::string_view rest = right.substr(prefix_.size());
-      // Vocabularies mostly list what merges make in the merges' order.
-      const std::string_view guess = vocabulary_.name(next_);
-      const bool right_guess = vocabulary_.contains(next_) && guess.size() == left.size() + rest.size() &&
-                               guess.starts_with(left) && guess.ends_with(rest);
-      id = right_guess ? next_ : vocabulary_.find(left, rest);
+  // Adds the pairs in block_. Every step is done for all of them before the next, so that memory is waited for once.
+  void add_block(MergeTable& table) {
+    for (Pair& pair : block_) {
+      pair.rest = pair.right.substr(std::min(prefix_.size(), pair.right.size()));
+      pair.left_hash = Vocabulary::hash(pair.left, {});
+      pair.right_hash = Vocabulary::hash(pair.right, {});
+      pair.both_hash = Vocabulary::hash(pair.left, pair.rest);
+      for (uint64_t hash : {pair.left_hash, pair.right_hash, pair.both_hash}) vocabulary_.fetch_slot(hash);
     }
-    if (!id) {
-      throw Error({.what = "a merge has a token that is not in the vocabulary",
-                   .file = node_.file().string(),
-                   .where = node_.place() + "[" + std::to_string(index) + "]",
-                   .found = "\"" + std::string(left) + "\" \"" + std::string(right) + "\""});
+    for (const Pair& pair : block_) {
+      for (uint64_t hash : {pair.left_hash, pair.right_hash, pair.both_hash}) vocabulary_.fetch_entry(hash);
     }
-    next_ = *id + 1;
-    table.add(*left_id, *right_id, {rank, *id});
+    for (const Pair& pair : block_) {
+      for (uint64_t hash : {pair.left_hash, pair.right_hash, pair.both_hash}) vocabulary_.fetch_name(hash);
+    }
+    for (Pair& pair : block_) {
+      pair.left_id = vocabulary_.find(pair.left_hash, pair.left, {}).value_or(-1);
+      pair.right_id = vocabulary_.find(pair.right_hash, pair.right, {}).value_or(-1);
+      pair.id = vocabulary_.find(pair.both_hash, pair.left, pair.rest).value_or(-1);
+      if (pair.left_id < 0 || pair.right_id < 0 || pair.id < 0 || pair.right.size() < prefix_.size()) fail(pair);
+      table.fetch(pair.left_id, pair.right_id);
+    }
+    for (const Pair& pair : block_) table.add(pair.left_id, pair.right_id, {rank_++, pair.id});
+    block_.clear();
+  }
+
+  [[noreturn]] void fail(const Pair& pair) const {
+    throw Error({.what = "a merge has a token that is not in the vocabulary",
+                 .file = node_.file().string(),
+                 .where = node_.place() + "[" + std::to_string(pair.index) + "]",
+                 .found = "\"" + std::string(pair.left) + "\" \"" + std::string(pair.right) + "\""});
   }
 
   const JsonNode& node_;
   const Vocabulary& vocabulary_;
   const std::string& prefix_;
-  TokenId next_ = 0;
+  std::vector<Pair> block_;
+  uint32_t rank_ = 0;
 };
 
 }  // namespace

@@ -26,6 +26,7 @@ class EachCharacter : public Normalizer {
     }
     return text;
   }
+  double growth() const override { return 2; }  // ByteLevel's spelling; the others make less
 
  private:
   Map map_;
@@ -92,6 +93,7 @@ class Strip : public Normalizer {
     stripped.copy(piece, begin, end);
     return stripped;
   }
+  double growth() const override { return 1; }
 
  private:
   bool left_, right_;
@@ -116,6 +118,7 @@ class Bert : public Normalizer {
     for (const auto& step : steps_) text = step->normalize(text.piece(), with_origins);
     return text;
   }
+  double growth() const override { return 2 * 3 * 2; }
 
  private:
   template <typename Step, typename Argument>

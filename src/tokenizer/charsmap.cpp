@@ -1,5 +1,6 @@
 #include "tokenizer/charsmap.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "foretell/error.h"
@@ -28,6 +29,16 @@ Charsmap::Charsmap(std::string_view bytes) {
   units_.resize(size / 4);
   std::memcpy(units_.data(), bytes.data() + 4, size);
   replacements_ = bytes.substr(4 + size);
+}
+
+size_t Charsmap::longest_replacement() const {
+  size_t longest = 0;
+  for (size_t begin = 0; begin < replacements_.size();) {
+    const size_t end = std::min(replacements_.find('\0', begin), replacements_.size());
+    longest = std::max(longest, end - begin);
+    begin = end + 1;
+  }
+  return longest;
 }
 
 std::optional<Charsmap::Found> Charsmap::find(std::string_view text, bool first) const {

@@ -23,6 +23,7 @@ class Charsmap {
   // The shortest or the longest string that `text` begins with.
   std::optional<Found> shortest(std::string_view text) const { return find(text, true); }
   std::optional<Found> longest(std::string_view text) const { return find(text, false); }
+  size_t longest_replacement() const;
   bool empty() const { return units_.empty(); }
 
  private:

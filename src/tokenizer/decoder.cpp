@@ -1,6 +1,7 @@
 #include "tokenizer/decoder.h"
 
 #include "tokenizer/decoder_steps.h"
+#include "tokenizer/regex.h"
 
 namespace foretell::tokenization {
 
@@ -42,7 +43,12 @@ void Decoder::Session::push(std::string_view name) {
 void Decoder::Session::finish() { first_->finish(); }
 std::string Decoder::Session::take() { return output_->take(); }
 
-Decoder::Decoder(const JsonNode& node) : blanks_(false) { append(node); }
+Decoder::Decoder(const JsonNode& node) : blanks_(false) {
+  append(node);
+  double growth = 1;
+  for (const auto& step : steps_) growth *= step->growth();
+  check_growth(growth, node);
+}
 
 void Decoder::append(const JsonNode& node) {
   if (node.get("type").string() != "Sequence") return steps_.push_back(make_decoder_step(node));

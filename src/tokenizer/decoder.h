@@ -33,6 +33,8 @@ class DecoderStep {
   virtual bool joins() const { return false; }
   // Whether it does the same wherever in a text a token stands.
   virtual bool replaces() const { return false; }
+  // How many times longer a token can become.
+  virtual double growth() const { return 1; }
 };
 
 class Decoder {

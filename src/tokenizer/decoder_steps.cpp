@@ -198,6 +198,7 @@ class Replace : public DecoderStep {
     return pattern_.literal() || is_utf8(bytes) ? replace_all(bytes, pattern_, content_) : bytes;
   }
   bool replaces() const override { return true; }
+  double growth() const override { return pattern_.growth(content_); }
 
  private:
   // Gives on what cannot be the beginning of an occurrence any more.

@@ -94,6 +94,7 @@ class BpeSuffix : public DecoderStep {
     return std::make_unique<Stream>(next, *this);
   }
   std::string middle(std::string bytes) const override { return replace_all(bytes, suffix_, " "); }
+  double growth() const override { return suffix_.growth(" "); }
 
  private:
   class Stream : public WholeTokens {
@@ -130,6 +131,7 @@ class Ctc : public DecoderStep {
     bytes = replace_all(bytes, padding_, "");
     return cleanup_ ? replace_all(clean_up(std::move(bytes)), delimiter_, " ") : bytes;
   }
+  double growth() const override { return delimiter_.growth(" "); }
 
  private:
   class Stream : public WholeTokens {

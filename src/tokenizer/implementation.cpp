@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "foretell/error.h"
+#include "tokenizer/regex.h"
 
 namespace foretell {
 
@@ -71,7 +72,10 @@ Tokenizer::Implementation::Implementation(const JsonNode& root) {
   if (const auto version = root.find("version"); version && version->string() != "1.0") {
     version->fail("unknown version", "\"1.0\"", "\"" + std::string(version->string()) + "\"");
   }
-  if (const auto node = root.find("normalizer")) normalizer_ = make_normalizer(*node);
+  if (const auto node = root.find("normalizer")) {
+    normalizer_ = make_normalizer(*node);
+    if (normalizer_) check_growth(normalizer_->growth(), *node);
+  }
   const JsonNode model = root.get("model");
   if (const auto node = root.find("pre_tokenizer")) {
     pre_tokenizer_ = make_pre_tokenizer(*node, model.get("type").string() == "BPE");

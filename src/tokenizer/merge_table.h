@@ -19,6 +19,8 @@ class MergeTable {
   explicit MergeTable(size_t merges);
   // A pair that is there already gets the new rank.
   void add(TokenId left, TokenId right, Merge merge);
+  // Asks for the memory that add() will write to.
+  void fetch(TokenId left, TokenId right) const { __builtin_prefetch(&slots_[slot_of(key_of(left, right))], 1); }
   Merge find(TokenId left, TokenId right) const {
     const uint64_t key = key_of(left, right);
     for (size_t at = slot_of(key);; at = (at + 1) & mask_) {

@@ -19,6 +19,11 @@ class Sequence : public Normalizer {
     for (size_t i = 1; i < steps_.size(); ++i) text = steps_[i]->normalize(text.piece(), with_origins);
     return text;
   }
+  double growth() const override {
+    double product = 1;
+    for (const auto& step : steps_) product *= step->growth();
+    return product;
+  }
 
  private:
   std::vector<std::unique_ptr<Normalizer>> steps_;  // at least one
@@ -41,6 +46,7 @@ class Replace : public Normalizer {
     });
     return text;
   }
+  double growth() const override { return pattern_.growth(content_); }
 
  private:
   Pattern pattern_;
@@ -58,6 +64,7 @@ class Prepend : public Normalizer {
     text.copy(piece, 0, piece.text.size());
     return text;
   }
+  double growth() const override { return 1; }
 
  private:
   std::string content_;

@@ -13,6 +13,8 @@ class Normalizer {
   virtual ~Normalizer() = default;
   // The normalized text of `piece`; it keeps origins where `with_origins`.
   virtual Text normalize(const Piece& piece, bool with_origins) const = 0;
+  // How many times longer the text can become.
+  virtual double growth() const = 0;
 };
 
 // Null where nothing is to be done. Throws Error at an unknown type.

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "foretell/error.h"
+#include "tokenizer/case_folding.h"
 #include "tokenizer/unicode_sets.h"
 #include "tokenizer/utf8.h"
 
@@ -103,11 +104,25 @@ class Translator {
     } else if (c == '^' || c == '$' || c == '.') {
       ++at_, out_ += c;
     } else {
+      if (caseless_ && folds()) return;
       const size_t begin = at_;
       take_character();
       if (c == '{' || c == '}' || c == ']') out_ += '\\';
       out_ += in_.substr(begin, at_ - begin);
     }
+  }
+
+  // Takes a literal that matches other numbers of characters, unless a quantifier is for a part of it.
+  bool folds() {
+    const CaselessLiteral literal = caseless_literal(in_.substr(at_));
+    if (literal.length == 0) return false;
+    const bool several = literal.length > character_length(in_[at_]);
+    const size_t behind = at_ + literal.length;
+    if (several && behind < in_.size() && std::string_view("*+?{").find(in_[behind]) != std::string_view::npos)
+      return false;
+    out_ += literal.expression;
+    at_ = behind;
+    return true;
   }
 
   // {n}, {n,}, {n,m}, {,m}. In Ruby's syntax a + behind it repeats once more, and {n}? makes it optional.
@@ -133,6 +148,12 @@ class Translator {
   }
 
   void group(int depth) {
+    const bool caseless = caseless_;
+    group_content(depth);
+    caseless_ = caseless;
+  }
+
+  void group_content(int depth) {
     ++at_;
     if (take("?#")) {
       while (take_byte() != ')') {
@@ -168,12 +189,16 @@ class Translator {
       while (c != '>');
       return;
     }
-    for (;;) {
+    for (bool on = true;;) {
       const char c = take_byte();
       if (c == 'm') {
         out_ += 's';  // Ruby's m: the dot matches line breaks
-      } else if (c == 'i' || c == '-') {
+      } else if (c == 'i') {
         out_ += c;
+        caseless_ = on;
+      } else if (c == '-') {
+        out_ += c;
+        on = false;
       } else if (c == ':') {
         out_ += ':';
         return;
@@ -403,6 +428,7 @@ class Translator {
   std::string_view in_;
   size_t at_ = 0;
   std::string out_;
+  bool caseless_ = false;
 };
 
 }  // namespace

@@ -67,6 +67,7 @@ class ByteLevel : public PreTokenizer {
   }
 
   void leave_spelling() { spells_ = false; }
+  double growth() const override { return 2; }
 
   void split(const Piece& piece, bool with_origins, PieceSink next) const override {
     if (!add_prefix_space_ || piece.text.starts_with(' ')) return cut(piece, with_origins, next);
@@ -135,6 +136,7 @@ class Metaspace : public PreTokenizer {
   }
 
   bool needs_origins() const override { return options_.prepend == MetaspaceOptions::Prepend::First; }
+  double growth() const override { return static_cast<double>(replacement_.size()); }
 
  private:
   MetaspaceOptions options_;
@@ -259,6 +261,9 @@ PreTokenizerPlan make_pre_tokenizer(const JsonNode& node, bool model_spells) {
   Steps steps;
   ByteLevel* last_byte_level = nullptr;
   append_steps(node, steps, last_byte_level);
+  double growth = 1;
+  for (const auto& step : steps) growth *= step->growth();
+  check_growth(growth, node);
   PreTokenizerPlan plan;
   if (last_byte_level && model_spells) {
     last_byte_level->leave_spelling();

@@ -16,6 +16,8 @@ class PreTokenizer {
   virtual void split(const Piece& piece, bool with_origins, PieceSink next) const = 0;
   // Whether it looks at where pieces lie in the input: then origins must be kept from the first step on.
   virtual bool needs_origins() const { return false; }
+  // How many times longer the text can become.
+  virtual double growth() const { return 1; }
 };
 
 // Where the last step is ByteLevel and the model can spell, pieces are given to it as the bytes that they are.

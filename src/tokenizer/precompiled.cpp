@@ -46,6 +46,7 @@ class Precompiled : public Normalizer {
     }
     return text;
   }
+  double growth() const override { return static_cast<double>(map_.longest_replacement() + 1); }
 
  private:
   bool replace(const Piece& piece, size_t begin, size_t end, Text& text) const {

@@ -45,6 +45,9 @@ class Pattern {
   using Visit = FunctionRef<void(size_t begin, size_t end, bool matches)>;
   void visit(std::string_view text, Visit visit) const;
 
+  // How many times longer a text can become where every match is replaced by `content`.
+  double growth(std::string_view content) const;
+
   // The text to look for, where it is no regular expression.
   const std::string* literal() const { return regex_ ? nullptr : &literal_; }
 
@@ -55,6 +58,10 @@ class Pattern {
   std::optional<Regex> regex_;
   std::string literal_;
 };
+
+// Steps that make texts longer multiply; a file in which they make far more of a text than any use needs is refused, so
+// that it cannot ask for all memory. Throws Error.
+void check_growth(double growth, const JsonNode& node);
 
 // {"Regex": ".."} or {"String": ".."}. Throws Error.
 Pattern read_pattern(const JsonNode& node);

@@ -34,15 +34,18 @@ int combining_class(utf8proc_int32_t c) {
   return value != 0 && is_young_mark(c) ? 0 : value;
 }
 
+// The characters of class 0 that some composition joins to the character before them (UnicodeData.txt).
+bool joins_left(utf8proc_int32_t c) {
+  constexpr utf8proc_int32_t joining[] = {0x9be,   0x9d7,   0xb3e,   0xb56,   0xb57,   0xbbe,   0xbd7,  0xcc2,
+                                          0xcd5,   0xcd6,   0xd3e,   0xd57,   0xdcf,   0xddf,   0x102e, 0x1b35,
+                                          0x11127, 0x1133e, 0x11357, 0x114b0, 0x114ba, 0x114bd, 0x115af};
+  return (c >= 0x1160 && c <= 0x11ff)  // Hangul vowels and final consonants
+         || std::binary_search(std::begin(joining), std::end(joining), c);
+}
+
 // A character that does not meet its left neighbour in any form: the text can be cut before it.
 bool begins_segment(utf8proc_int32_t c) {
-  // Below U+0300 nothing combines with what stands before it.
-  if (c < 0x300) return true;
-  const utf8proc_property_t* property = property_of(c);
-  // Hangul vowels and final consonants join the syllable before them; other starters that do have a place in utf8proc's
-  // table of pairs.
-  const bool alone = property->combining_class == 0 && (c < 0x1160 || c > 0x11ff) && property->comb_index == UINT16_MAX;
-  return alone || is_young_mark(c);
+  return c < 0x300 || is_young_mark(c) || (property_of(c)->combining_class == 0 && !joins_left(c));
 }
 
 // A character that is the same in any form, whatever stands around it.

@@ -58,20 +58,37 @@ void Vocabulary::add(std::string_view name, TokenId id) {
   entry_of_id_[static_cast<size_t>(id)] = entry;
 }
 
-std::optional<TokenId> Vocabulary::find(std::string_view first, std::string_view second) const {
-  uint64_t hash = 0;
-  if (second.empty()) {
-    hash = hash_bytes(first);
-  } else {
-    char buffer[256];
-    if (first.size() + second.size() <= sizeof buffer) {
-      std::memcpy(buffer, first.data(), first.size());
-      std::memcpy(buffer + first.size(), second.data(), second.size());
-      hash = hash_bytes({buffer, first.size() + second.size()});
-    } else {
-      hash = hash_bytes(std::string(first).append(second));
-    }
-  }
+uint64_t Vocabulary::hash(std::string_view first, std::string_view second) {
+  if (second.empty()) return hash_bytes(first);
+  char buffer[256];
+  if (first.size() + second.size() > sizeof buffer) return hash_bytes(std::string(first).append(second));
+  std::memcpy(buffer, first.data(), first.size());
+  std::memcpy(buffer + first.size(), second.data(), second.size());
+  return hash_bytes({buffer, first.size() + second.size()});
+}
+
+// The entry whose hash is the same, which is almost always the right one.
+uint32_t Vocabulary::likely(uint64_t hash) const {
+  if (slots_.empty()) return none;
+  const auto tag = static_cast<uint32_t>(hash);
+  size_t at = tag & (slots_.size() - 1);
+  while (slots_[at].entry != none && slots_[at].hash != tag) at = (at + 1) & (slots_.size() - 1);
+  return slots_[at].entry;
+}
+
+void Vocabulary::fetch_slot(uint64_t hash) const {
+  if (!slots_.empty()) __builtin_prefetch(&slots_[static_cast<uint32_t>(hash) & (slots_.size() - 1)]);
+}
+
+void Vocabulary::fetch_entry(uint64_t hash) const {
+  if (const uint32_t entry = likely(hash); entry != none) __builtin_prefetch(&entries_[entry]);
+}
+
+void Vocabulary::fetch_name(uint64_t hash) const {
+  if (const uint32_t entry = likely(hash); entry != none) __builtin_prefetch(bytes_.data() + entries_[entry].offset);
+}
+
+std::optional<TokenId> Vocabulary::find(uint64_t hash, std::string_view first, std::string_view second) const {
   const uint32_t entry = locate(hash, first, second);
   if (entry == none) return std::nullopt;
   return entries_[entry].id;

@@ -21,7 +21,17 @@ class Vocabulary {
 
   std::optional<TokenId> find(std::string_view name) const { return find(name, {}); }
   // The id of two strings in a row.
-  std::optional<TokenId> find(std::string_view first, std::string_view second) const;
+  std::optional<TokenId> find(std::string_view first, std::string_view second) const {
+    return find(hash(first, second), first, second);
+  }
+
+  // A look-up waits for memory three times. Those who have many do the steps for all of them one after the other:
+  // hash() and fetch_slot(), then fetch_entry(), then fetch_name(), then find().
+  static uint64_t hash(std::string_view first, std::string_view second);
+  void fetch_slot(uint64_t hash) const;
+  void fetch_entry(uint64_t hash) const;
+  void fetch_name(uint64_t hash) const;
+  std::optional<TokenId> find(uint64_t hash, std::string_view first, std::string_view second) const;
   // Empty for an id without a name.
   std::string_view name(TokenId id) const;
   bool contains(TokenId id) const { return entry_of(id) != none; }
@@ -48,6 +58,7 @@ class Vocabulary {
     return std::string_view(bytes_).substr(entry.offset, entry.length);
   }
   void grow(size_t slots);
+  uint32_t likely(uint64_t hash) const;
   uint32_t locate(uint64_t hash, std::string_view first, std::string_view second) const;
 
   std::string bytes_;
