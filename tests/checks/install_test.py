@@ -11,7 +11,7 @@ import tempfile
 import unittest
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]
-CONSUMER, MODEL = TESTS / "consumer", TESTS / "golden/arch/llama"
+CONSUMER = TESTS / "consumer"
 BUILD, COMPILER = sys.argv[1:3]
 TEXT = "The capital of France is"
 
@@ -28,15 +28,24 @@ class Install(unittest.TestCase):
         cls.top = pathlib.Path(folder.name)
         cls.prefix = cls.top / "a prefix"
         output("cmake", "--install", BUILD, "--prefix", cls.prefix)
+        cls.model = cls.prefix / "share/foretell/models/smollm2-135m-instruct"
+
+    def foretell(self, *arguments):
+        return output(self.prefix / "bin/foretell", *arguments, cwd="/")
+
+    def test_the_program_finds_its_models(self):
+        self.assertIn("175,181,291,520", self.foretell("inspect", "gpt3"))
+        self.assertEqual(self.foretell("next", "-k", "3", "-p", TEXT),
+                         self.foretell("next", "-k", "3", "-p", TEXT, "-m", self.model))
 
     def test_another_program_uses_the_library(self):
         build = self.top / "build"
         output("cmake", "-S", CONSUMER, "-B", build, "-G", "Ninja", f"-DCMAKE_PREFIX_PATH={self.prefix}",
                f"-DCMAKE_CXX_COMPILER={COMPILER}", "-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Wconversion -Werror")
         output("cmake", "--build", build)
-        text = output(build / "consumer", MODEL, TEXT, cwd="/")
+        text = output(build / "consumer", self.model, TEXT, cwd="/")
+        self.assertEqual(text.strip(), self.foretell("generate", "-n", "32", "--seed", "7", "-p", TEXT).strip())
         self.assertGreater(len(text), 10)
-        self.assertEqual(text, output(build / "consumer", MODEL, TEXT, cwd="/"))
         broken = subprocess.run([build / "consumer", self.top / "nothing", TEXT], capture_output=True, text=True)
         self.assertEqual((broken.returncode, broken.stdout), (1, ""))
         self.assertIn("nothing", broken.stderr)
