@@ -36,6 +36,17 @@ std::vector<std::string> file_names(const fs::path& folder) {
   return names;
 }
 
+std::string name_the_file(const fs::path& path) { return "name the file itself: " + path.string(); }
+
+Error no_config(const fs::path& path, const fs::path& home) {
+  ErrorParts parts = {.what = "config.json is missing",
+                      .file = path.string(),
+                      .expected = "a model's folder: config.json and " + std::string(understood)};
+  for (const std::string& name : file_names(home))
+    if (parts.hint.empty() && name.ends_with(".gguf")) parts.hint = name_the_file(home / name);
+  return Error(parts);
+}
+
 // No weights under a name that is understood: says what lies there instead.
 Error no_weights(const fs::path& folder) {
   constexpr std::array others = {".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx"};
@@ -47,7 +58,7 @@ Error no_weights(const fs::path& folder) {
       if (name.starts_with("model-0") && name.ends_with(".safetensors"))
         parts.hint = "a shard without the index: model.safetensors.index.json is missing";
       else if (name.ends_with(".safetensors") || name.ends_with(".gguf"))
-        parts.hint = "name the file itself: " + (folder / name).string();
+        parts.hint = name_the_file(folder / name);
       else
         parts.hint = "weights of another program; most models are published as safetensors too";
       return Error(parts);
@@ -142,10 +153,7 @@ Checkpoint open_checkpoint(const fs::path& path, const OpenOptions& options) {
   Checkpoint checkpoint;
   checkpoint.path = path;
   const fs::path home = folder ? path : path.parent_path();
-  if (!file_exists(home / "config.json"))
-    throw Error({.what = "config.json is missing",
-                 .file = (folder ? path : home / "config.json").string(),
-                 .expected = "a model's folder: config.json and " + std::string(understood)});
+  if (!file_exists(home / "config.json")) throw no_config(folder ? path : home / "config.json", home);
   checkpoint.config = read_object(home / "config.json");
   if (file_exists(home / "generation_config.json"))
     checkpoint.generation_config = read_object(home / "generation_config.json");

@@ -346,3 +346,37 @@ TEST_CASE("weights in plain JSON") {
            "error while parsing value - invalid literal; last read: '\"w\":[N')"),
   });
 }
+
+TEST_CASE("errors of folders say what helps") {
+  const std::string a = safetensors("{" + good + "}", 4);
+  const auto hint = [](const TempFolder& folder, const std::string& open) -> std::string {
+    try {
+      open_checkpoint(folder.path() / open).at("layers.0.weihgt");
+    } catch (const Error& error) {
+      return folder.relative(error.parts().hint);
+    }
+    return "no error";
+  };
+  const auto check = [&](const Files& files, const std::string& open, const std::string& expected) {
+    const TempFolder folder;
+    for (const auto& [name, content] : files) folder.write("m/" + name, content);
+    INFO(expected);
+    CHECK(hint(folder, "m" + open) == expected);
+  };
+  const Files config = {{"config.json", "{}"}};
+  const auto with = [&](const std::string& name, const std::string& content) {
+    Files files = config;
+    files[name] = content;
+    return files;
+  };
+  check({{"a.gguf", ""}}, "", "name the file itself: m/a.gguf");
+  check(with("a.gguf", ""), "", "name the file itself: m/a.gguf");
+  check(with("a.safetensors", a), "", "name the file itself: m/a.safetensors");
+  check(with("pytorch_model.bin", ""), "", "weights of another program; most models are published as safetensors too");
+  check(with("model-00001-of-00002.safetensors", a), "",
+        "a shard without the index: model.safetensors.index.json is missing");
+  check(with("model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:00\n"), "",
+        "the file is a Git LFS pointer: fetch what it stands for with git lfs pull");
+  check(with("model.json", R"({"layers.0.weight":[1],"other":[1]})"), "", "did you mean layers.0.weight?");
+  check(with("weights.json", R"({"layers.0.weight":[1]})"), "/weights.json", "did you mean layers.0.weight?");
+}
