@@ -113,6 +113,7 @@ void GenerateCommand::run() {
   if (echo_) echoed_ = prompt.ids ? source_->decode(ids_) : prompt.text;
   log_options(options);
   model_.emplace(load_model(source_->path(), context_));
+  if (prompt.ids) check_ids(ids_, model_->vocabulary_size());
   sequence_.emplace(new_sequence(*model_, context_));
   load_s_ = seconds_since(start);
 

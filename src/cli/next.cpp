@@ -123,6 +123,7 @@ void NextCommand::predict_with_model() {
   source_.emplace(context_, prompt.ids.has_value());
   history_ = source_->encode(prompt, !prompt_.no_special);
   Model model = load_model(source_->path(), context_);
+  if (prompt.ids) check_ids(history_, model.vocabulary_size());
   Sequence sequence = new_sequence(model, context_);
   ModelPredictor predictor(model, sequence);
   check_prompt(predictor, history_);

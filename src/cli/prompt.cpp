@@ -81,6 +81,15 @@ std::vector<TokenId> parse_ids(std::string_view text, const std::string& option)
   return ids;
 }
 
+void check_ids(const std::vector<TokenId>& ids, int64_t vocabulary_size) {
+  for (const TokenId id : ids) {
+    if (id >= vocabulary_size)
+      throw UsageError({.what = "a token id is outside of the vocabulary",
+                        .expected = "0 to " + std::to_string(vocabulary_size - 1),
+                        .found = std::to_string(id)});
+  }
+}
+
 void add_prompt_options(CLI::App& command, PromptOptions& options, PromptFlags flags) {
   add_text(command, "-p,--prompt", options.text, "TEXT", "The text; piped standard input comes before it")
       ->group("Input");

@@ -42,4 +42,7 @@ std::optional<std::string> read_piped_input();
 // "1,2,3" as token ids.
 std::vector<TokenId> parse_ids(std::string_view text, const std::string& option);
 
+// Throws UsageError where an id that a person typed is none of the vocabulary's.
+void check_ids(const std::vector<TokenId>& ids, int64_t vocabulary_size);
+
 }  // namespace foretell::cli

@@ -95,13 +95,7 @@ void detokenize(Context& context, const DetokenizeOptions& options) {
     throw UsageError({.what = "no ids were given", .expected = "--ids 1,2,3, or ids on standard input"});
   }
   const Tokenizer tokenizer = load_tokenizer(find_model(context.options.model));
-  const int64_t vocabulary = tokenizer.vocabulary_size();
-  for (const TokenId id : ids) {
-    if (id >= vocabulary)
-      throw UsageError({.what = "an id is outside of the vocabulary",
-                        .expected = "0 to " + std::to_string(vocabulary - 1),
-                        .found = std::to_string(id)});
-  }
+  check_ids(ids, tokenizer.vocabulary_size());
   const std::string text = tokenizer.decode(ids, options.no_special);
   if (context.options.json) return context.print_json({{"text", text}});
   context.out.write(text);

@@ -93,6 +93,17 @@ TEST_CASE("ids that are none are refused") {
   }
 }
 
+TEST_CASE("an id that the model does not have is a wrong command line") {
+  const std::string llama = std::string(FORETELL_SOURCE_DIR) + "/tests/golden/arch/llama";
+  for (const char* command : {"next", "generate", "detokenize"}) {
+    const Outcome outcome = run({command, "-m", llama, "--ids", "1,320"});
+    INFO(command << ": " << outcome.err);
+    CHECK(outcome.code == 2);
+    CHECK(outcome.out.empty());
+    CHECK(outcome.err.find("expected 0 to 319, found 320") != std::string::npos);
+  }
+}
+
 TEST_CASE("no text at all is a wrong command line") {
   for (const char* command : {"tokenize", "detokenize"}) {
     const Outcome outcome = run({command, "-m", model});
