@@ -17,6 +17,7 @@
 #include "checkpoint/stored_matrix.h"
 #include "checkpoint/writer.h"
 #include "foretell/error.h"
+#include "model/folder_draft.h"
 
 namespace foretell {
 namespace {
@@ -328,68 +329,6 @@ void check(const ConvertOptions& options) {
                  .found = std::to_string(options.max_shard_bytes)});
 }
 
-// Files of a published folder that say something about the model, beside config.json and the weights.
-bool is_companion(const std::string& name) {
-  static const std::set<std::string_view> names = {"tokenizer.json",
-                                                   "tokenizer_config.json",
-                                                   "special_tokens_map.json",
-                                                   "added_tokens.json",
-                                                   "vocab.json",
-                                                   "merges.txt",
-                                                   "vocab.txt",
-                                                   "tokenizer.model",
-                                                   "chat_template.jinja",
-                                                   "chat_template.json",
-                                                   "generation_config.json"};
-  return names.contains(name) || name.starts_with("LICENSE") || name.starts_with("NOTICE") ||
-         name.starts_with("USE_POLICY");
-}
-
-void write_companions(const Checkpoint& checkpoint, const std::filesystem::path& folder) {
-  if (checkpoint.format != "gguf") {
-    for (const auto& entry : std::filesystem::directory_iterator(checkpoint.config_file().parent_path()))
-      if (entry.is_regular_file() && is_companion(entry.path().filename().string()))
-        std::filesystem::copy_file(entry.path(), folder / entry.path().filename());
-    return;
-  }
-  const auto write = [&](const char* name, const std::string& text) {
-    if (!text.empty()) write_text_file(folder / name, text);
-  };
-  write("tokenizer.json", checkpoint.tokenizer_json);
-  write("tokenizer_config.json", checkpoint.tokenizer_config_json);
-  write("chat_template.jinja", checkpoint.chat_template);
-  if (checkpoint.generation_config.is_object())
-    write("generation_config.json", checkpoint.generation_config.dump(2) + "\n");
-}
-
-// A new folder beside the one that is to be, which takes its name when all is there, and is gone otherwise.
-class Draft {
- public:
-  explicit Draft(const std::filesystem::path& folder) : folder_(std::filesystem::absolute(folder).lexically_normal()) {
-    if (!folder_.has_filename()) folder_ = folder_.parent_path();  // "out/"
-    if (std::filesystem::exists(folder_) && !std::filesystem::is_empty(folder_))
-      throw Error({.what = "the folder to write to exists and is not empty", .file = folder.string()});
-    draft_ = folder_.parent_path() / ("." + folder_.filename().string() + ".tmp");
-    std::filesystem::remove_all(draft_);
-    std::filesystem::create_directories(draft_);
-  }
-  ~Draft() {
-    std::error_code ignored;
-    if (!draft_.empty()) std::filesystem::remove_all(draft_, ignored);
-  }
-  Draft(const Draft&) = delete;
-  Draft& operator=(const Draft&) = delete;
-
-  const std::filesystem::path& path() const { return draft_; }
-  void finish() {
-    std::filesystem::rename(draft_, folder_);
-    draft_.clear();
-  }
-
- private:
-  std::filesystem::path folder_, draft_;
-};
-
 }  // namespace
 
 ConvertReport convert(const Checkpoint& checkpoint, const std::filesystem::path& folder,
@@ -398,7 +337,7 @@ ConvertReport convert(const Checkpoint& checkpoint, const std::filesystem::path&
   Converter converter(checkpoint, options);
   converter.plan();
   try {
-    Draft draft(folder);
+    FolderDraft draft(folder);
     write_safetensors(draft.path(), converter.tensors(),
                       {.max_shard_bytes = options.max_shard_bytes, .progress = options.progress});
     write_companions(checkpoint, draft.path());

@@ -105,6 +105,19 @@ TEST_CASE("GGUF: SentencePiece's scores become merges, best first") {
   CHECK(without.at("decoder").at("decoders").size() == 3);
 }
 
+TEST_CASE("GGUF's SentencePiece vocabulary encodes as sentencepiece does") {
+  const Tokenizer tokenizer =
+      Tokenizer::from_json(translate_tokenizer(metadata_of("spm.gguf"), "x").tokenizer_json, "x");
+  const Json cases = read_json_file(golden / "spm.json");
+  CHECK(cases.size() == 10);
+  for (const Json& one : cases) {
+    const auto text = one.at("text").get<std::string>();
+    INFO(text);
+    CHECK(tokenizer.encode(text) == one.at("ids").get<std::vector<TokenId>>());
+    CHECK(tokenizer.decode(tokenizer.encode(text)) == text);
+  }
+}
+
 TEST_CASE("GGUF: a file may hold tokenizer.json itself, or no tokenizer") {
   Json metadata = metadata_of("llama.gguf");
   metadata["tokenizer.huggingface.json"] = "{\"model\": {}}";

@@ -6,7 +6,7 @@ GOLDEN is the folder of reference outputs (arch/llama/tokenizer.json, tokenizers
 of each type and metadata of every kind; types.json is what the gguf package reads from it. FAMILY.gguf is a tiny model
 with random weights, written by the gguf package with what llama.cpp's convert_hf_to_gguf.py does to its family;
 FAMILY.json holds the logits of transformers for the published model with the same weights. spm.gguf is a SentencePiece
-vocabulary as llama.cpp's converter writes it.
+vocabulary as llama.cpp's converter writes it; spm.json has what sentencepiece makes of some texts.
 """
 
 import json
@@ -95,7 +95,8 @@ def interleave(weights, heads):
 
 
 SHAPE = dict(vocab_size=320, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-             num_key_value_heads=2, max_position_embeddings=256, initializer_range=0.3, bos_token_id=0, eos_token_id=1, pad_token_id=2)
+             num_key_value_heads=2, max_position_embeddings=256, initializer_range=0.3, bos_token_id=0, eos_token_id=1,
+             pad_token_id=2)
 LLAMA_NAMES = {"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v",
                "self_attn.o_proj": "attn_output", "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm",
                "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
@@ -210,6 +211,9 @@ def make_spm():
     writer.add_unk_token_id(model.unk_id())
     writer.add_add_bos_token(False)
     finish(writer)
+    texts = ["Hello, world!", " two  spaces", "naïve café 東京 🙂", "1234567890 3.14", "the the the theatre",
+             "\ttab\nline", "", "a" * 40, "Don't stop", "x = [1, 2]"]
+    (HERE / "spm.json").write_text(json.dumps([{"text": text, "ids": model.encode(text)} for text in texts]) + "\n")
 
 
 make_types()
@@ -217,8 +221,9 @@ make_spm()
 make_model("llama", transformers.LlamaConfig(**SHAPE, attention_bias=True, rope_parameters=rope(
     "llama3", 500000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
     original_max_position_embeddings=64)), (Type.Q8_0, Type.Q4_1, Type.Q4_0), "llama-bpe", True)
-make_model("gpt2", transformers.GPT2Config(vocab_size=320, n_embd=32, n_layer=2, n_head=4, n_positions=64, initializer_range=0.3,
-                                           bos_token_id=0, eos_token_id=1), (Type.F16, Type.Q8_0, Type.F32), "gpt-2",
+make_model("gpt2", transformers.GPT2Config(vocab_size=320, n_embd=32, n_layer=2, n_head=4, n_positions=64,
+                                           initializer_range=0.3, bos_token_id=0, eos_token_id=1),
+           (Type.F16, Type.Q8_0, Type.F32), "gpt-2",
            False)
 make_model("gemma", transformers.GemmaConfig(**{**SHAPE, "num_key_value_heads": 1, "head_dim": 16},
                                              hidden_activation="gelu_pytorch_tanh", rope_parameters=rope()),
