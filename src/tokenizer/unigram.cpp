@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
 #include <limits>
 
 #include "foretell/error.h"
@@ -136,6 +139,36 @@ void Unigram::encode(std::string_view text, WordWorkspace& workspace) const {
   }
 }
 
+namespace {
+
+// The reference's reader of numbers (serde_json) takes the digits as an integer and divides it by a power of ten, and
+// so may miss the nearest number by a bit. Where two ways to cut a text are equally likely, that bit decides.
+double as_reference_reads(double exact) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, exact, std::chars_format::scientific).ptr;
+  uint64_t digits = 0;
+  int exponent = 0;
+  const char* at = text;
+  for (bool fraction = false; at < end && *at != 'e'; ++at) {
+    if (*at == '.') fraction = true;
+    if (*at < '0' || *at > '9') continue;
+    digits = digits * 10 + static_cast<uint64_t>(*at - '0');
+    exponent -= fraction;
+  }
+  int written = 0;
+  std::from_chars(at + (end - at > 1 && at[1] == '+' ? 2 : 1), end, written);
+  exponent += written;
+  // Powers beyond these are not exact, and no logarithm of a probability needs them.
+  constexpr int largest = 22;
+  if (exponent < -largest || exponent > largest) return exact;
+  double power = 1;
+  for (int i = 0; i < std::abs(exponent); ++i) power *= 10;
+  const auto value = static_cast<double>(digits);
+  return std::copysign(exponent < 0 ? value / power : value * power, exact);
+}
+
+}  // namespace
+
 std::unique_ptr<Model> make_unigram(const JsonNode& node) {
   const JsonNode list = node.get("vocab");
   simdjson::dom::array array;
@@ -156,7 +189,7 @@ std::unique_ptr<Model> make_unigram(const JsonNode& node) {
     }
     if (static_cast<int64_t>(scores.size()) > largest_id) list.fail("the vocabulary is too large");
     vocabulary.add(name, static_cast<TokenId>(scores.size()));
-    scores.push_back(score);
+    scores.push_back(as_reference_reads(score));
   }
   std::optional<TokenId> unknown;
   if (const auto id = node.find("unk_id")) {
