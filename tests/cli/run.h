@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -28,9 +29,10 @@ struct Invocation {
 
 struct Outcome {
   std::string out, err;
-  int code = -1;      // the exit code; -1 where a signal ended the program
-  int signal = 0;     // that signal
-  bool late = false;  // it ran past the limit and was killed
+  int code = -1;           // the exit code; -1 where a signal ended the program
+  int signal = 0;          // that signal
+  bool late = false;       // it ran past the limit and was killed
+  int64_t peak_bytes = 0;  // the most memory that it held
   // The lines of standard error that begin with "foretell: error: ".
   std::vector<std::string> errors() const;
 };
