@@ -90,6 +90,12 @@ int64_t stored_row(int64_t row, int64_t rows, int64_t heads) {
   return row - inside + (inside < half ? 2 * inside : 2 * (inside - half) + 1);
 }
 
+// The tensors' sizes were checked when they were opened, so that no product of dimensions overflows.
+int64_t slice_count(const TensorView& tensor) { return tensor.shape.size() == 3 ? tensor.shape[0] : 1; }
+int64_t row_count(const TensorView& tensor) {
+  return tensor.shape.size() == 1 ? 1 : slice_count(tensor) * tensor.shape[tensor.shape.size() - 2];
+}
+
 }  // namespace
 
 StoredMatrix StoredMatrix::of(const TensorView& tensor, std::string name) {
@@ -102,12 +108,13 @@ StoredMatrix StoredMatrix::of(const TensorView& tensor, std::string name) {
 // Rows and columns of a tensor that is read as it is.
 void StoredMatrix::take(const TensorView& tensor) {
   weight_ = &tensor;
-  if (tensor.shape.size() != 1 && tensor.shape.size() != 2)
-    throw tensor_error(tensor, name_, "not a matrix", "2 dimensions", shape_text(tensor.shape));
+  if (tensor.shape.empty() || tensor.shape.size() > 3)
+    throw tensor_error(tensor, name_, "not a matrix", "2 dimensions, or 3 of a stack", shape_text(tensor.shape));
   if (!is_float(tensor.dtype) && !is_block(tensor.dtype))
     throw tensor_error(tensor, name_, "weights of this dtype cannot be read",
                        "F32, F16, BF16, F64 or a known quantization", std::string(info(tensor.dtype).name));
-  rows_ = tensor.shape.size() == 1 ? 1 : tensor.shape[0];
+  slices_ = slice_count(tensor);
+  rows_ = row_count(tensor);
   cols_ = tensor.shape.back();
   if (is_block(tensor.dtype)) {
     layout_ = Layout::Blocks;
@@ -122,6 +129,15 @@ void StoredMatrix::take(const TensorView& tensor) {
   if (heads > 0 && rows_ % (2 * heads) != 0)
     throw tensor_error(tensor, name_, "rows do not consist of whole heads",
                        "a multiple of " + std::to_string(2 * heads), std::to_string(rows_));
+}
+
+StoredMatrix StoredMatrix::slice(int64_t i) const {
+  StoredMatrix m = *this;
+  m.name_ += "[" + std::to_string(i) + "]";
+  m.slices_ = 1;
+  m.rows_ = rows_ / slices_;
+  m.first_row_ = first_row_ + i * m.rows_;
+  return m;
 }
 
 StoredMatrix StoredMatrix::find(const Checkpoint& checkpoint, const std::string& name) {
@@ -163,23 +179,25 @@ void StoredMatrix::find_groups(const Checkpoint& checkpoint, const std::string& 
   layout_ = Layout::Affine;
   scales_ = &checkpoint.at(layer + ".scales");
   biases_ = &checkpoint.at(layer + ".biases");
-  if (weight_->dtype != DType::U32 || weight_->shape.size() != 2)
+  if (weight_->dtype != DType::U32 || (weight_->shape.size() != 2 && weight_->shape.size() != 3))
     throw tensor_error(*weight_, name_, "not the words of quantized weights", "U32 [rows, words]",
                        std::string(info(weight_->dtype).name) + " " + shape_text(weight_->shape));
   scale_dtype_ = scales_->dtype;
   if (scale_dtype_ != DType::F16 && scale_dtype_ != DType::BF16 && scale_dtype_ != DType::F32)
     throw tensor_error(*scales_, layer + ".scales", "unexpected dtype", "F16, BF16 or F32",
                        std::string(info(scale_dtype_).name));
-  rows_ = weight_->shape[0];
+  slices_ = slice_count(*weight_);
+  rows_ = row_count(*weight_);
   int64_t word_bits = 0;
-  if (__builtin_mul_overflow(weight_->shape[1], int64_t{32}, &word_bits))
+  if (__builtin_mul_overflow(weight_->shape.back(), int64_t{32}, &word_bits))
     word_bits = -1;  // only where there are no rows
   if (word_bits < 0 || word_bits % (int64_t{bits_} * group_size_) != 0)
     throw tensor_error(*weight_, name_, "words do not hold whole groups",
                        "a multiple of " + std::to_string(bits_ * group_size_ / 32) + " words for " + describe(),
-                       std::to_string(weight_->shape[1]));
+                       std::to_string(weight_->shape.back()));
   cols_ = word_bits / bits_;
-  const std::vector<int64_t> groups = {rows_, cols_ / group_size_};
+  std::vector<int64_t> groups = weight_->shape;
+  groups.back() = cols_ / group_size_;
   for (const auto& [tensor, suffix] : {std::pair(scales_, ".scales"), std::pair(biases_, ".biases")}) {
     if (tensor->shape != groups)
       throw tensor_error(*tensor, layer + suffix, "shape does not fit the weights",
@@ -196,11 +214,11 @@ std::string StoredMatrix::describe() const {
 }
 
 int64_t StoredMatrix::stored_row(int64_t row) const {
-  return foretell::stored_row(row, rows_, weight_->interleaved_heads);
+  return first_row_ + foretell::stored_row(row, rows_, weight_->interleaved_heads);
 }
 
 int64_t StoredMatrix::row_stride() const {
-  if (layout_ == Layout::Affine) return weight_->shape[1] * 4;
+  if (layout_ == Layout::Affine) return weight_->shape.back() * 4;
   const DTypeInfo& dtype = info(weight_->dtype);
   return cols_ / dtype.block_elements * dtype.block_bytes;
 }
@@ -210,11 +228,11 @@ const std::byte* StoredMatrix::row_bytes(int64_t row) const {
 }
 
 const std::byte* StoredMatrix::row_scales(int64_t row) const {
-  return scales_->bytes.data() + stored_row(row) * scales_->shape[1] * info(scale_dtype_).block_bytes;
+  return scales_->bytes.data() + stored_row(row) * scales_->shape.back() * info(scale_dtype_).block_bytes;
 }
 
 const std::byte* StoredMatrix::row_biases(int64_t row) const {
-  return biases_->bytes.data() + stored_row(row) * biases_->shape[1] * info(scale_dtype_).block_bytes;
+  return biases_->bytes.data() + stored_row(row) * biases_->shape.back() * info(scale_dtype_).block_bytes;
 }
 
 StoredMatrix::GroupedRow StoredMatrix::grouped_row(int64_t row) const {
@@ -250,9 +268,17 @@ void StoredMatrix::read_groups(int64_t row, uint8_t* codes, float* scales, float
   }
 }
 
+// The part of a tensor's bytes that is this matrix's, all of them unless it is a slice.
+std::span<const std::byte> StoredMatrix::own_bytes(const TensorView& tensor) const {
+  const int64_t stored = row_count(tensor);
+  if (stored == 0) return tensor.bytes;
+  const size_t row = tensor.bytes.size() / static_cast<size_t>(stored);
+  return tensor.bytes.subspan(static_cast<size_t>(first_row_) * row, static_cast<size_t>(rows_) * row);
+}
+
 void StoredMatrix::release() const {
   for (const TensorView* tensor : {weight_, scales_, biases_})
-    if (tensor != nullptr && tensor->mapped) release_pages(tensor->bytes);
+    if (tensor != nullptr && tensor->mapped) release_pages(own_bytes(*tensor));
 }
 
 void read_floats(const TensorView& tensor, int64_t begin, int64_t end, float* out) {

@@ -1,4 +1,5 @@
-// A weight matrix as it is stored, [rows, cols] = [outputs, inputs], read row by row, whatever the layout:
+// A weight matrix as it is stored, [rows, cols] = [outputs, inputs], or a stack of such, read row by row, whatever the
+// layout:
 //   floats    F16, BF16, F32, F64
 //   affine    MLX's groups: X.weight (uint32 words that hold a row's values as one string of bits, lowest bits first;
 //             with 3, 5 and 6 bits a value may lie in two words), X.scales, X.biases; w = q * scale + bias for each
@@ -7,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,6 +28,11 @@ class StoredMatrix {
   static StoredMatrix find(const Checkpoint& checkpoint, const std::string& name);
   // One tensor alone, floats or blocks; 1-D counts as one row.
   static StoredMatrix of(const TensorView& tensor, std::string name);
+
+  // A tensor of three dimensions, [slices, rows, cols] (a layer's experts, say), is read as one matrix of
+  // slices * rows rows; slice(i) is its i-th matrix alone, rows() and all that follows with it.
+  int64_t slices() const { return slices_; }
+  StoredMatrix slice(int64_t i) const;
 
   int64_t rows() const { return rows_; }
   int64_t cols() const { return cols_; }
@@ -62,6 +69,7 @@ class StoredMatrix {
  private:
   void find_groups(const Checkpoint& checkpoint, const std::string& layer);
   void take(const TensorView& tensor);
+  std::span<const std::byte> own_bytes(const TensorView& tensor) const;
   int64_t stored_row(int64_t row) const;
   int64_t row_stride() const;
   // A row of Affine or Blocks, and one of its groups: the codes to codes[group_size].
@@ -77,6 +85,8 @@ class StoredMatrix {
   std::string name_;
   Layout layout_ = Layout::Float;
   int64_t rows_ = 0, cols_ = 0;
+  int64_t slices_ = 1;
+  int64_t first_row_ = 0;  // of the stored ones, for a slice
   int bits_ = 0, group_size_ = 0;
   DType scale_dtype_ = DType::F32;
 };

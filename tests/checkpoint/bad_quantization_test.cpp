@@ -160,9 +160,10 @@ TEST_CASE("quantized tensors that contradict config.json or one another") {
        "model.safetensors: weights of this dtype cannot be read (where: l.weight; expected F32, F16, BF16, F64 or a "
        "known "
        "quantization, found F8_E4M3)"},
-      {"three dimensions",
+      {"four dimensions",
        "{}",
-       {{"l.weight", {DType::F16, {2, 2, 4}}}},
-       "model.safetensors: not a matrix (where: l.weight; expected 2 dimensions, found [2, 2, 4])"},
+       {{"l.weight", {DType::F16, {2, 2, 2, 4}}}},
+       "model.safetensors: not a matrix (where: l.weight; expected 2 dimensions, or 3 of a stack, found [2, 2, 2, "
+       "4])"},
   });
 }

@@ -138,3 +138,41 @@ TEST_CASE("GGUF's order of rotary rows is undone") {
   view.shape = {1, 8};
   CHECK_THROWS_AS(StoredMatrix::of(view, "w"), Error);
 }
+
+TEST_CASE("a stack of matrices is read whole and slice by slice") {
+  std::vector<float> stored(2 * 3 * 4);
+  for (size_t i = 0; i < stored.size(); i++) stored[i] = static_cast<float>(i);
+  TensorView view;
+  view.shape = {2, 3, 4};
+  view.bytes = std::as_bytes(std::span(stored));
+  const StoredMatrix stack = StoredMatrix::of(view, "w");
+  CHECK(stack.slices() == 2);
+  CHECK(stack.rows() == 6);
+  CHECK(all_rows(stack) == stored);
+  const StoredMatrix second = stack.slice(1);
+  CHECK(second.name() == "w[1]");
+  CHECK(second.rows() == 3);
+  CHECK(all_rows(second) == std::vector<float>(stored.begin() + 12, stored.end()));
+}
+
+TEST_CASE("a stack of affine matrices is read slice by slice") {
+  // One row of 32 inputs in 8 bits, scale 1, and the slice's number + 1 as the bias.
+  std::vector<uint8_t> codes(2 * 32, 7);
+  const std::vector<float> scales = {1, 1}, biases = {1, 2};
+  Checkpoint checkpoint;
+  checkpoint.config = Json::parse(R"({"quantization":{"bits":8,"group_size":32}})");
+  const auto add = [&](const char* name, DType dtype, std::vector<int64_t> shape, std::span<const std::byte> bytes) {
+    TensorView view;
+    view.dtype = dtype;
+    view.shape = std::move(shape);
+    view.bytes = bytes;
+    checkpoint.tensors.emplace(name, view);
+  };
+  add("l.weight", DType::U32, {2, 1, 8}, std::as_bytes(std::span(codes)));
+  add("l.scales", DType::F32, {2, 1, 1}, std::as_bytes(std::span(scales)));
+  add("l.biases", DType::F32, {2, 1, 1}, std::as_bytes(std::span(biases)));
+  const StoredMatrix stack = StoredMatrix::find(checkpoint, "l.weight");
+  CHECK(stack.rows() == 2);
+  for (const int64_t slice : {0, 1})
+    CHECK(all_rows(stack.slice(slice)) == std::vector<float>(32, static_cast<float>(8 + slice)));
+}
