@@ -5,6 +5,6 @@
 
 namespace foretell {
 
-extern const Family gpt2_family, llama_family, mistral_family, qwen2_family, qwen3_family, gemma_family;
+extern const Family gemma_family, gpt2_family, llama_family, mistral_family, qwen2_family, qwen3_family;
 
 }  // namespace foretell

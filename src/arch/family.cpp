@@ -1,121 +1,34 @@
 #include "arch/family.h"
 
 #include <algorithm>
-#include <array>
 
 #include "arch/families.h"
+#include "base/near_names.h"
 
 namespace foretell {
-namespace {
-
-// What a role is in one layer (or, with layer null, in the model): its matrix or vector, and whether it has a bias.
-struct Presence {
-  std::vector<int64_t> shape;  // empty: the model has no such tensor
-  bool bias = false;
-};
-
-Presence norm_presence(const std::optional<NormSpec>& norm, int64_t size) {
-  return norm ? Presence{{size}, norm->bias} : Presence{};
-}
-
-Presence attention_presence(Role role, const Attention& a, int64_t hidden) {
-  const int64_t query = a.heads * a.head_dim, key = a.kv_heads * a.head_dim, value = a.kv_heads * a.value_head_dim;
-  switch (role) {
-    case Role::Query:
-      return {{query, hidden}, a.query_bias};
-    case Role::Key:
-      return {{key, hidden}, a.key_bias};
-    case Role::Value:
-      return {{value, hidden}, a.value_bias};
-    case Role::QueryKeyValue:
-      return {{query + key + value, hidden}, a.query_bias};
-    case Role::QueryNorm:
-    case Role::KeyNorm:
-      return a.qk_norm == Attention::QkNorm::None ? Presence{} : Presence{{a.head_dim}, a.qk_norm_spec.bias};
-    case Role::Output:
-      return {{hidden, a.heads * a.value_head_dim}, a.output_bias};
-    default:
-      return {};
-  }
-}
-
-Presence mlp_presence(Role role, const Dense& mlp, int64_t hidden) {
-  switch (role) {
-    case Role::Gate:
-      return mlp.gated ? Presence{{mlp.intermediate, hidden}, mlp.up_bias} : Presence{};
-    case Role::Up:
-      return {{mlp.intermediate, hidden}, mlp.up_bias};
-    case Role::GateUp:
-      return {{2 * mlp.intermediate, hidden}, mlp.up_bias};
-    case Role::Down:
-      return {{hidden, mlp.intermediate}, mlp.down_bias};
-    default:
-      return {};
-  }
-}
-
-Presence layer_presence(Role role, const LayerSpec& layer, int64_t hidden) {
-  switch (role) {
-    case Role::AttentionNorm:
-      return norm_presence(layer.attn_in, hidden);
-    case Role::MlpNorm:
-      return norm_presence(layer.mlp_in, hidden);
-    case Role::Gate:
-    case Role::Up:
-    case Role::GateUp:
-    case Role::Down:
-      return mlp_presence(role, std::get<Dense>(layer.mlp), hidden);
-    default:
-      return attention_presence(role, std::get<Attention>(layer.mixer), hidden);
-  }
-}
-
-Presence model_presence(Role role, const ModelSpec& spec) {
-  switch (role) {
-    case Role::Embedding:
-      return {{spec.vocabulary, spec.hidden}, false};
-    case Role::Positions:
-      return spec.positions ? Presence{{spec.positions->count + spec.positions->offset, spec.hidden}, false}
-                            : Presence{};
-    case Role::FinalNorm:
-      return norm_presence(spec.final_norm, spec.hidden);
-    case Role::Unembedding:
-      return spec.tied_embeddings ? Presence{} : Presence{{spec.vocabulary, spec.hidden}, spec.unembedding_bias};
-    default:
-      return {};
-  }
-}
-
-bool belongs_to_layer(std::string_view name) { return name.find("{}") != std::string_view::npos; }
-
-std::string numbered(std::string_view pattern, int64_t layer) {
-  std::string name(pattern);
-  const size_t hole = name.find("{}");
-  return hole == std::string::npos ? name : name.replace(hole, 2, std::to_string(layer));
-}
-
-void add(std::vector<TensorSpec>& table, const Family& family, const RoleName& entry, int64_t layer,
-         Presence presence) {
-  if (presence.shape.empty()) return;
-  const std::string name = numbered(entry.name, layer);
-  const int64_t outputs = presence.shape.front();
-  if (family.conv1d && layer >= 0 && presence.shape.size() == 2) std::swap(presence.shape[0], presence.shape[1]);
-  table.push_back({entry.role, Part::Weight, layer, name + ".weight", presence.shape});
-  if (presence.bias) table.push_back({entry.role, Part::Bias, layer, name + ".bias", {outputs}});
-}
-
-}  // namespace
 
 std::string_view name(Role role) {
   switch (role) {
     case Role::Embedding:
       return "embedding";
+    case Role::EmbeddingNorm:
+      return "embedding norm";
     case Role::Positions:
       return "positions";
+    case Role::ProjectIn:
+      return "input projection";
+    case Role::ProjectOut:
+      return "output projection";
+    case Role::FinalNorm:
+      return "final norm";
+    case Role::Unembedding:
+      return "unembedding";
     case Role::AttentionNorm:
       return "attention norm";
     case Role::AttentionOutNorm:
       return "attention output norm";
+    case Role::AttentionSumNorm:
+      return "norm after attention";
     case Role::Query:
       return "query";
     case Role::Key:
@@ -124,16 +37,62 @@ std::string_view name(Role role) {
       return "value";
     case Role::QueryKeyValue:
       return "query, key and value";
+    case Role::QueryGate:
+      return "query and gate";
     case Role::QueryNorm:
       return "query norm";
     case Role::KeyNorm:
       return "key norm";
+    case Role::Sinks:
+      return "sinks";
     case Role::Output:
       return "output";
+    case Role::QueryDown:
+      return "query down-projection";
+    case Role::QueryDownNorm:
+      return "query down-projection norm";
+    case Role::QueryUp:
+      return "query up-projection";
+    case Role::KeyValueDown:
+      return "key-value down-projection";
+    case Role::KeyValueDownNorm:
+      return "key-value down-projection norm";
+    case Role::KeyValueUp:
+      return "key-value up-projection";
+    case Role::DeltaQueryKeyValue:
+      return "delta query, key and value";
+    case Role::DeltaGate:
+      return "delta gate";
+    case Role::DeltaBeta:
+      return "delta beta";
+    case Role::DeltaDecay:
+      return "delta decay";
+    case Role::DeltaQueryKeyValueGate:
+      return "delta query, key, value and gate";
+    case Role::DeltaBetaDecay:
+      return "delta beta and decay";
+    case Role::DeltaConvolution:
+      return "delta convolution";
+    case Role::DeltaRate:
+      return "delta rate";
+    case Role::DeltaTimeBias:
+      return "delta time bias";
+    case Role::DeltaNorm:
+      return "delta norm";
+    case Role::DeltaOutput:
+      return "delta output";
+    case Role::ConvolutionIn:
+      return "convolution input";
+    case Role::ConvolutionKernel:
+      return "convolution kernel";
+    case Role::ConvolutionOut:
+      return "convolution output";
     case Role::MlpNorm:
       return "MLP norm";
     case Role::MlpOutNorm:
       return "MLP output norm";
+    case Role::MlpSumNorm:
+      return "norm after the MLP";
     case Role::Gate:
       return "gate-projection";
     case Role::Up:
@@ -142,45 +101,103 @@ std::string_view name(Role role) {
       return "gate- and up-projection";
     case Role::Down:
       return "down-projection";
-    case Role::FinalNorm:
-      return "final norm";
-    case Role::Unembedding:
-      return "unembedding";
+    case Role::XIeluAlphaP:
+      return "xIELU alpha_p";
+    case Role::XIeluAlphaN:
+      return "xIELU alpha_n";
+    case Role::XIeluBeta:
+      return "xIELU beta";
+    case Role::XIeluEps:
+      return "xIELU eps";
+    case Role::Router:
+      return "router";
+    case Role::RouterCorrection:
+      return "router correction";
+    case Role::ExpertGate:
+      return "expert's gate-projection";
+    case Role::ExpertUp:
+      return "expert's up-projection";
+    case Role::ExpertGateUp:
+      return "expert's gate- and up-projection";
+    case Role::ExpertDown:
+      return "expert's down-projection";
+    case Role::SharedGate:
+      return "shared expert's gate-projection";
+    case Role::SharedUp:
+      return "shared expert's up-projection";
+    case Role::SharedGateUp:
+      return "shared expert's gate- and up-projection";
+    case Role::SharedDown:
+      return "shared expert's down-projection";
+    case Role::SharedExpertGate:
+      return "shared expert's gate";
+    case Role::PerLayerEmbedding:
+      return "per-layer embedding";
+    case Role::PerLayerProjection:
+      return "per-layer projection";
+    case Role::PerLayerProjectionNorm:
+      return "per-layer projection norm";
+    case Role::PerLayerGate:
+      return "per-layer gate";
+    case Role::PerLayerOut:
+      return "per-layer output";
+    case Role::PerLayerNorm:
+      return "per-layer norm";
+    case Role::OutputScale:
+      return "output scale";
   }
   return "";
 }
 
-std::span<const Family* const> families() {
-  static const std::array<const Family*, 6> all = {&gpt2_family,  &llama_family, &mistral_family,
-                                                   &qwen2_family, &qwen3_family, &gemma_family};
-  return all;
+bool is_norm(Role role) {
+  switch (role) {
+    case Role::EmbeddingNorm:
+    case Role::FinalNorm:
+    case Role::AttentionNorm:
+    case Role::AttentionOutNorm:
+    case Role::AttentionSumNorm:
+    case Role::QueryNorm:
+    case Role::KeyNorm:
+    case Role::QueryDownNorm:
+    case Role::KeyValueDownNorm:
+    case Role::DeltaNorm:
+    case Role::MlpNorm:
+    case Role::MlpOutNorm:
+    case Role::MlpSumNorm:
+    case Role::PerLayerProjectionNorm:
+    case Role::PerLayerNorm:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_buffer(Role role) {
+  switch (role) {
+    case Role::XIeluBeta:
+    case Role::XIeluEps:
+    case Role::RouterCorrection:
+    case Role::OutputScale:
+      return true;
+    default:
+      return false;
+  }
 }
 
 const Family& find_family(const ConfigReader& config) {
   const std::string type = config.text("model_type");
-  std::string known;
+  std::vector<std::string> known;
   for (const Family* family : families()) {
-    if (family->model_type == type) return *family;
-    known += (known.empty() ? "" : ", ") + std::string(family->model_type);
+    for (const std::string_view name : family->model_types) {
+      if (name == type) return *family;
+      known.emplace_back(name);
+    }
   }
-  throw config.error("model_type", "an architecture that is not known", "one of " + known, "\"" + type + "\"");
-}
-
-std::vector<TensorSpec> tensor_table(const Family& family, const ModelSpec& spec) {
-  std::vector<TensorSpec> table;
-  const auto first_of_layers = std::find_if(family.names.begin(), family.names.end(),
-                                            [](const RoleName& n) { return belongs_to_layer(n.name); });
-  const auto after_layers =
-      std::find_if(first_of_layers, family.names.end(), [](const RoleName& n) { return !belongs_to_layer(n.name); });
-  for (auto it = family.names.begin(); it != first_of_layers; ++it)
-    add(table, family, *it, -1, model_presence(it->role, spec));
-  for (size_t layer = 0; layer < spec.layers.size(); layer++) {
-    for (auto it = first_of_layers; it != after_layers; ++it)
-      add(table, family, *it, static_cast<int64_t>(layer), layer_presence(it->role, spec.layers[layer], spec.hidden));
-  }
-  for (auto it = after_layers; it != family.names.end(); ++it)
-    add(table, family, *it, -1, model_presence(it->role, spec));
-  return table;
+  std::sort(known.begin(), known.end());
+  const std::vector<std::string> near = near_names(type, known);
+  std::string list;
+  for (const std::string& name : near.empty() ? known : near) list += (list.empty() ? "" : ", ") + name;
+  throw config.error("model_type", "an architecture that is not known", "one of " + list, "\"" + type + "\"");
 }
 
 }  // namespace foretell

@@ -33,7 +33,7 @@ static ModelSpec describe(const ConfigReader& config) {
   return spec;
 }
 
-const Family gemma_family{.model_type = "gemma",
+const Family gemma_family{.model_types = {"gemma"},
                           .gguf_architecture = "gemma",
                           .base_prefix = "model.",
                           .names = llama_names(),

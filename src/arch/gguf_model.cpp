@@ -45,21 +45,6 @@ std::string gguf_name(const TensorSpec& tensor) {
   return name + (tensor.part == Part::Bias ? ".bias" : ".weight");
 }
 
-bool is_norm(Role role) {
-  switch (role) {
-    case Role::AttentionNorm:
-    case Role::AttentionOutNorm:
-    case Role::QueryNorm:
-    case Role::KeyNorm:
-    case Role::MlpNorm:
-    case Role::MlpOutNorm:
-    case Role::FinalNorm:
-      return true;
-    default:
-      return false;
-  }
-}
-
 // Moves a tensor from its GGUF name to the published one.
 class Renamer {
  public:
@@ -79,7 +64,7 @@ class Renamer {
                   shape_text(it->second.shape));
     TensorView view = it->second;
     if (conventions_.interleaves_rotary && (tensor.role == Role::Query || tensor.role == Role::Key)) {
-      const auto& attention = std::get<Attention>(spec_.layers[static_cast<size_t>(tensor.layer)].mixer);
+      const Attention& attention = *attention_of(spec_.layers[static_cast<size_t>(tensor.layer)]);
       view.interleaved_heads = tensor.role == Role::Query ? attention.heads : attention.kv_heads;
     }
     if (is_norm(tensor.role) && tensor.part == Part::Weight) view.offset = conventions_.norm_offset;

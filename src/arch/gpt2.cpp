@@ -46,7 +46,7 @@ static ModelSpec describe(const ConfigReader& config) {
   return spec;
 }
 
-const Family gpt2_family{.model_type = "gpt2",
+const Family gpt2_family{.model_types = {"gpt2"},
                          .gguf_architecture = "gpt2",
                          .base_prefix = "transformer.",
                          .names = {{Role::Embedding, "transformer.wte"},

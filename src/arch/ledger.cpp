@@ -53,73 +53,105 @@ int64_t sum(int64_t a, int64_t b) {
   return result;
 }
 
-// What attention a tensor belongs to.
-const Attention& attention_of(const ModelSpec& spec, const TensorSpec& tensor) {
-  return std::get<Attention>(spec.layers.at(static_cast<size_t>(tensor.layer)).mixer);
+// The layer that a tensor belongs to.
+const LayerSpec& layer_of(const ModelSpec& spec, const TensorSpec& tensor) {
+  return spec.layers.at(static_cast<size_t>(tensor.layer));
 }
 
 Category category_of(Role role) {
+  if (is_norm(role)) return Category::Norms;
+  if (is_buffer(role)) return Category::Buffers;
   switch (role) {
     case Role::Embedding:
+    case Role::PerLayerEmbedding:
       return Category::Embedding;
     case Role::Positions:
       return Category::Positions;
     case Role::Query:
     case Role::QueryKeyValue:
+    case Role::QueryGate:
+    case Role::QueryDown:
+    case Role::QueryUp:
       return Category::Query;
     case Role::Key:
+    case Role::KeyValueDown:
+    case Role::KeyValueUp:
       return Category::Key;
     case Role::Value:
       return Category::Value;
     case Role::Output:
+    case Role::DeltaOutput:
+    case Role::ConvolutionOut:
       return Category::Output;
     case Role::Gate:
     case Role::GateUp:
+    case Role::ExpertGate:
+    case Role::ExpertGateUp:
+    case Role::SharedGate:
+    case Role::SharedGateUp:
       return Category::Gate;
     case Role::Up:
+    case Role::ExpertUp:
+    case Role::SharedUp:
       return Category::Up;
     case Role::Down:
+    case Role::ExpertDown:
+    case Role::SharedDown:
       return Category::Down;
     case Role::Unembedding:
       return Category::Unembedding;
-    case Role::AttentionNorm:
-    case Role::AttentionOutNorm:
-    case Role::QueryNorm:
-    case Role::KeyNorm:
-    case Role::MlpNorm:
-    case Role::MlpOutNorm:
-    case Role::FinalNorm:
-      return Category::Norms;
+    default:
+      return Category::Other;
   }
-  return Category::Other;
 }
 
 // The matrices that a stored tensor holds.
 std::vector<Piece> pieces_of(const Family& family, const ModelSpec& spec, const TensorSpec& tensor) {
   const Category category = category_of(tensor.role);
   const std::vector<int64_t>& shape = tensor.shape;
-  if (category == Category::Norms) return {{Category::Norms, shape.at(0), 1}};  // scales, and shifts where it has them
-  if (tensor.part == Part::Bias) return {{Category::Biases, shape.at(0), 1}};
-  if (shape.size() != 2) {
+  if (category == Category::Norms) {  // scales, and shifts where it has them
+    int64_t elements = 1;
+    for (const int64_t n : shape) elements = product(elements, n);
+    return {{Category::Norms, elements, 1}};
+  }
+  if (tensor.part == Part::Bias) {
+    int64_t elements = 1;
+    for (const int64_t n : shape) elements = product(elements, n);
+    return {{Category::Biases, elements, 1}};
+  }
+  const bool stack =
+      shape.size() == 3 && (category == Category::Gate || category == Category::Up || category == Category::Down);
+  if (shape.size() != 2 && !stack) {
     int64_t elements = 1;
     for (const int64_t n : shape) elements = product(elements, n);
     return {{category, elements, 1}};
   }
-  int64_t rows = shape[0], cols = shape[1];
-  if (family.conv1d && tensor.layer >= 0) std::swap(rows, cols);
+  const int64_t count = stack ? shape[0] : 1;
+  int64_t rows = shape[shape.size() - 2], cols = shape.back();
+  if ((family.conv1d && tensor.layer >= 0) || (stack && spec.storage.experts_transposed)) std::swap(rows, cols);
   switch (tensor.role) {
     case Role::Embedding:  // [vocabulary, hidden] as stored; it multiplies a one-hot vector
+    case Role::PerLayerEmbedding:
       return {{category, cols, rows}};
     case Role::QueryKeyValue: {
-      const Attention& a = attention_of(spec, tensor);
+      const Attention& a = *attention_of(layer_of(spec, tensor));
       return {{Category::Query, product(a.heads, a.head_dim), cols},
               {Category::Key, product(a.kv_heads, a.head_dim), cols},
               {Category::Value, product(a.kv_heads, a.value_head_dim), cols}};
     }
+    case Role::QueryGate:
+      return {{Category::Query, rows / 2, cols}, {Category::Other, rows / 2, cols}};
+    case Role::KeyValueUp: {
+      const Attention& a = *attention_of(layer_of(spec, tensor));
+      const int64_t values = product(a.heads, a.value_head_dim);
+      return {{Category::Key, rows - values, cols}, {Category::Value, values, cols}};
+    }
     case Role::GateUp:
-      return {{Category::Gate, rows / 2, cols}, {Category::Up, rows - rows / 2, cols}};
+    case Role::ExpertGateUp:
+    case Role::SharedGateUp:
+      return {{Category::Gate, rows / 2, cols, count}, {Category::Up, rows - rows / 2, cols, count}};
     default:
-      return {{category, rows, cols}};
+      return {{category, rows, cols, count}};
   }
 }
 
@@ -127,8 +159,10 @@ std::vector<Piece> pieces_of(const Family& family, const ModelSpec& spec, const 
 Piece by_heads(const Piece& piece, const ModelSpec& spec, const TensorSpec& tensor) {
   if (piece.category != Category::Query && piece.category != Category::Key && piece.category != Category::Value)
     return piece;
-  const Attention& a = attention_of(spec, tensor);
-  const int64_t heads = piece.category == Category::Query ? a.heads : a.kv_heads;
+  const Attention* a = attention_of(layer_of(spec, tensor));
+  if (a == nullptr) return piece;
+  const int64_t heads = piece.category == Category::Query ? a->heads : a->kv_heads;
+  if (piece.rows % heads != 0) return piece;
   return {piece.category, piece.rows / heads, piece.cols, heads};
 }
 

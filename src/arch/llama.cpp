@@ -72,7 +72,7 @@ const std::vector<RoleName>& llama_names() {
   return names;
 }
 
-const Family llama_family{.model_type = "llama",
+const Family llama_family{.model_types = {"llama"},
                           .gguf_architecture = "llama",
                           .base_prefix = "model.",
                           .names = llama_names(),

@@ -16,7 +16,7 @@ static ModelSpec describe(const ConfigReader& config) {
   return spec;
 }
 
-const Family mistral_family{.model_type = "mistral",
+const Family mistral_family{.model_types = {"mistral"},
                             .gguf_architecture = {},
                             .base_prefix = "model.",
                             .names = llama_names(),

@@ -42,12 +42,12 @@ ModelSpec describe_qwen3(const ConfigReader& config) {
 
 }  // namespace
 
-const Family qwen2_family{.model_type = "qwen2",
+const Family qwen2_family{.model_types = {"qwen2"},
                           .gguf_architecture = "qwen2",
                           .base_prefix = "model.",
                           .names = llama_names(),
                           .describe = describe_qwen2};
-const Family qwen3_family{.model_type = "qwen3",
+const Family qwen3_family{.model_types = {"qwen3"},
                           .gguf_architecture = "qwen3",
                           .base_prefix = "model.",
                           .names = llama_names(),

@@ -110,6 +110,17 @@ void open_weights_file(const fs::path& path, Checkpoint& checkpoint) {
   add_safetensors_file(path, checkpoint);
 }
 
+// Models that also see or hear keep what is the language model's in an object of its own; it has the last word over
+// the keys beside it.
+Json text_part(Json config) {
+  const auto text = config.find("text_config");
+  if (text == config.end() || !text->is_object()) return config;
+  const Json inner = std::move(*text);
+  config.erase(text);
+  for (const auto& [key, value] : inner.items()) config[key] = value;
+  return config;
+}
+
 }  // namespace
 
 int64_t TensorView::elements() const {
@@ -154,7 +165,7 @@ Checkpoint open_checkpoint(const fs::path& path, const OpenOptions& options) {
   checkpoint.path = path;
   const fs::path home = folder ? path : path.parent_path();
   if (!file_exists(home / "config.json")) throw no_config(folder ? path : home / "config.json", home);
-  checkpoint.config = read_object(home / "config.json");
+  checkpoint.config = text_part(read_object(home / "config.json"));
   if (file_exists(home / "generation_config.json"))
     checkpoint.generation_config = read_object(home / "generation_config.json");
   if (!options.tensors) return checkpoint;

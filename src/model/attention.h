@@ -80,7 +80,7 @@ class AttentionEngine {
     int64_t piece, first, count;  // rows of a piece, from `first` on
   };
 
-  const Attention& attention(size_t layer) const { return std::get<Attention>(spec_.layers[layer].mixer); }
+  const Attention& attention(size_t layer) const { return *attention_of(spec_.layers[layer]); }
   void prepare_head(size_t layer, const Norm& norm, int64_t row, float* head) const;
   void remember(size_t layer, const Projections& in, const Piece& piece, int64_t row, int64_t kv_head, Worker& worker);
   QueryRows gather_queries(size_t layer, const Projections& in, const Piece& piece, int64_t first, int64_t count,

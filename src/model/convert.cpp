@@ -121,7 +121,8 @@ class Converter {
     const Family& family = find_family(config_);
     for (const TensorSpec& tensor : tensor_table(family, family.describe(config_))) {
       const std::string name = stored_name(family, checkpoint_, tensor.name);
-      if (tensor.part == Part::Weight && tensor.shape.size() == 2)
+      if (is_buffer(tensor.role) && checkpoint_.find(name) == nullptr) continue;
+      if (tensor.part == Part::Weight && tensor.shape.size() == 2 && !is_norm(tensor.role))
         add_matrix(name, tensor.role, family.conv1d && tensor.layer >= 0);
       else
         add_plain(name);
@@ -209,7 +210,7 @@ void Converter::add_matrix(const std::string& name, Role role, bool conv1d) {
   if (matrix.layout() == StoredMatrix::Layout::Blocks) return add_blocks(matrix, layer);
   const bool outputs_first = !conv1d || checkpoint_.format == "gguf";
   const auto rows = std::make_shared<FloatRows>(matrix, !outputs_first);
-  if (options_.quantize_bits != 0 && role != Role::Positions) {
+  if (options_.quantize_bits != 0 && role != Role::Positions && role != Role::Router) {
     if (rows->cols() % options_.group_size == 0) return add_rounded(rows, layer);
     left_as_floats_.push_back(name);
   }

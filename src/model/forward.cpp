@@ -28,6 +28,7 @@ kernels::Function kernel_function(Activation activation) {
       return kernels::Function::Tanh;
     case Activation::Sigmoid:
       return kernels::Function::Sigmoid;
+    case Activation::XIelu:  // computed apart
     case Activation::Identity:
       return kernels::Function::Identity;
   }

@@ -21,14 +21,14 @@ constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * t
 // 8-bit keys and values go with 8-bit activations; heads must not be so large that a sum of products leaves 32 bits.
 KvFormat kv_format(const ModelSpec& spec, bool quantized, Precision precision) {
   bool fits = precision == Precision::Fast && quantized;
-  for (const LayerSpec& layer : spec.layers) fits = fits && std::get<Attention>(layer.mixer).head_dim <= 512;
+  for (const LayerSpec& layer : spec.layers) fits = fits && attention_of(layer)->head_dim <= 512;
   return fits ? KvFormat::Int8 : KvFormat::Float32;
 }
 
 KvLayout::KvLayout(const ModelSpec& spec, KvFormat format) : format_(format) {
   const int64_t element = format == KvFormat::Int8 ? 1 : 4;
   for (const LayerSpec& layer : spec.layers) {
-    const auto& a = std::get<Attention>(layer.mixer);
+    const Attention& a = *attention_of(layer);
     Layer l{};
     l.offset = block_bytes_;
     l.key_dim = a.head_dim;

@@ -38,7 +38,7 @@ class Model::Implementation {
   static int64_t dynamic_limit(const ModelSpec& spec) {
     int64_t limit = std::numeric_limits<int64_t>::max();
     for (const LayerSpec& layer : spec.layers) {
-      const auto& rotary = std::get<Attention>(layer.mixer).rotary;
+      const auto& rotary = attention_of(layer)->rotary;
       const auto* scaling = rotary ? std::get_if<DynamicScaling>(&rotary->scaling) : nullptr;
       if (scaling != nullptr) limit = std::min(limit, scaling->original_context);
     }

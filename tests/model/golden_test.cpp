@@ -65,7 +65,7 @@ void check_architecture(const std::string& name, const std::filesystem::path& fo
   const Family& family = find_family(reader);
   int64_t parameters = 0;
   for (const TensorSpec& tensor : tensor_table(family, family.describe(reader))) {
-    int64_t count = 1;
+    int64_t count = is_buffer(tensor.role) ? 0 : 1;
     for (const int64_t n : tensor.shape) count *= n;
     parameters += count;
   }

@@ -1,0 +1,13 @@
+#include "arch/families.h"
+
+namespace foretell {
+
+std::span<const Family* const> families() {
+  static const Family* const all[] = {
+      &gemma_family,  //
+      &gpt2_family,  &llama_family, &mistral_family, &qwen2_family, &qwen3_family,
+  };
+  return all;
+}
+
+}  // namespace foretell
