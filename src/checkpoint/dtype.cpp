@@ -33,12 +33,32 @@ constexpr std::array table = {
     DTypeInfo{DType::Q5_0, "Q5_0", 32, 22},
     DTypeInfo{DType::Q5_1, "Q5_1", 32, 24},
     DTypeInfo{DType::Q8_0, "Q8_0", 32, 34},
+    DTypeInfo{DType::Q2_K, "Q2_K", 256, 84},
+    DTypeInfo{DType::Q3_K, "Q3_K", 256, 110},
+    DTypeInfo{DType::Q4_K, "Q4_K", 256, 144},
+    DTypeInfo{DType::Q5_K, "Q5_K", 256, 176},
+    DTypeInfo{DType::Q6_K, "Q6_K", 256, 210},
+    DTypeInfo{DType::Q8_K, "Q8_K", 256, 292},
+    DTypeInfo{DType::IQ1_S, "IQ1_S", 256, 50},
+    DTypeInfo{DType::IQ1_M, "IQ1_M", 256, 56},
+    DTypeInfo{DType::IQ2_XXS, "IQ2_XXS", 256, 66},
+    DTypeInfo{DType::IQ2_XS, "IQ2_XS", 256, 74},
+    DTypeInfo{DType::IQ2_S, "IQ2_S", 256, 82},
+    DTypeInfo{DType::IQ3_XXS, "IQ3_XXS", 256, 98},
+    DTypeInfo{DType::IQ3_S, "IQ3_S", 256, 110},
+    DTypeInfo{DType::IQ4_NL, "IQ4_NL", 32, 18},
+    DTypeInfo{DType::IQ4_XS, "IQ4_XS", 256, 136},
+    DTypeInfo{DType::TQ1_0, "TQ1_0", 256, 54},
+    DTypeInfo{DType::TQ2_0, "TQ2_0", 256, 66},
+    DTypeInfo{DType::MXFP4, "MXFP4", 32, 17},
+    DTypeInfo{DType::NVFP4, "NVFP4", 64, 36},
+    DTypeInfo{DType::Q1_0, "Q1_0", 128, 18},
 };
 
 constexpr bool in_order() {
   for (size_t i = 0; i < table.size(); i++)
     if (static_cast<size_t>(table[i].dtype) != i) return false;
-  return table.back().dtype == DType::Q8_0;
+  return table.back().dtype == DType::Q1_0;
 }
 static_assert(in_order(), "the table has one row for each DType, in the order of the enum");
 

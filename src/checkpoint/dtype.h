@@ -33,12 +33,32 @@ enum class DType : uint8_t {
   F6E3M2,
   F4,
   C64,
-  // GGUF blocks of 32 values (ggml's block_q8_0 and its kin)
+  // GGUF blocks of 32 to 256 values (ggml's block_q8_0 and its kin)
   Q4_0,
   Q4_1,
   Q5_0,
   Q5_1,
   Q8_0,
+  Q2_K,
+  Q3_K,
+  Q4_K,
+  Q5_K,
+  Q6_K,
+  Q8_K,
+  IQ1_S,
+  IQ1_M,
+  IQ2_XXS,
+  IQ2_XS,
+  IQ2_S,
+  IQ3_XXS,
+  IQ3_S,
+  IQ4_NL,
+  IQ4_XS,
+  TQ1_0,
+  TQ2_0,
+  MXFP4,
+  NVFP4,
+  Q1_0,
 };
 
 struct DTypeInfo {

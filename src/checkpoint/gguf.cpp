@@ -36,38 +36,45 @@ constexpr TensorType tensor_types[] = {{"F32", DType::F32},
                                        {"Q5_1", DType::Q5_1},
                                        {"Q8_0", DType::Q8_0},
                                        {"Q8_1"},
-                                       {"Q2_K"},
-                                       {"Q3_K"},
-                                       {"Q4_K"},
-                                       {"Q5_K"},
-                                       {"Q6_K"},
-                                       {"Q8_K"},
-                                       {"IQ2_XXS"},
-                                       {"IQ2_XS"},
-                                       {"IQ3_XXS"},
-                                       {"IQ1_S"},
-                                       {"IQ4_NL"},
-                                       {"IQ3_S"},
-                                       {"IQ2_S"},
-                                       {"IQ4_XS"},
+                                       {"Q2_K", DType::Q2_K},
+                                       {"Q3_K", DType::Q3_K},
+                                       {"Q4_K", DType::Q4_K},
+                                       {"Q5_K", DType::Q5_K},
+                                       {"Q6_K", DType::Q6_K},
+                                       {"Q8_K", DType::Q8_K},
+                                       {"IQ2_XXS", DType::IQ2_XXS},
+                                       {"IQ2_XS", DType::IQ2_XS},
+                                       {"IQ3_XXS", DType::IQ3_XXS},
+                                       {"IQ1_S", DType::IQ1_S},
+                                       {"IQ4_NL", DType::IQ4_NL},
+                                       {"IQ3_S", DType::IQ3_S},
+                                       {"IQ2_S", DType::IQ2_S},
+                                       {"IQ4_XS", DType::IQ4_XS},
                                        {"I8", DType::I8},
                                        {"I16", DType::I16},
                                        {"I32", DType::I32},
                                        {"I64", DType::I64},
                                        {"F64", DType::F64},
-                                       {"IQ1_M"},
+                                       {"IQ1_M", DType::IQ1_M},
                                        {"BF16", DType::BF16},
                                        {"Q4_0_4_4"},
                                        {"Q4_0_4_8"},
                                        {"Q4_0_8_8"},
-                                       {"TQ1_0"},
-                                       {"TQ2_0"},
+                                       {"TQ1_0", DType::TQ1_0},
+                                       {"TQ2_0", DType::TQ2_0},
                                        {"IQ4_NL_4_4"},
                                        {"IQ4_NL_4_8"},
                                        {"IQ4_NL_8_8"},
-                                       {"MXFP4"},
-                                       {"NVFP4"},
-                                       {"Q1_0"}};
+                                       {"MXFP4", DType::MXFP4},
+                                       {"NVFP4", DType::NVFP4},
+                                       {"Q1_0", DType::Q1_0}};
+
+std::string supported_types() {
+  std::string names;
+  for (const TensorType& type : tensor_types)
+    if (type.dtype) names += (names.empty() ? "" : ", ") + std::string(type.name);
+  return "one of " + names;
+}
 
 // Metadata value types (enum gguf_type).
 enum class ValueType : uint32_t { U8, I8, U16, I16, U32, I32, F32, Bool, String, Array, U64, I64, F64 };
@@ -227,8 +234,7 @@ Entry read_entry(Reader& reader, const std::filesystem::path& path) {
   const auto number = reader.number<uint32_t>();
   const TensorType type = number < std::size(tensor_types) ? tensor_types[number] : TensorType{};
   if (!type.dtype)
-    throw reader.error("a tensor type that is not supported", type_start,
-                       "F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0 or Q5_1",
+    throw reader.error("a tensor type that is not supported", type_start, supported_types(),
                        type.name.empty() ? "type " + std::to_string(number) : std::string(type.name));
   entry.offset = reader.number<uint64_t>();
   entry.view.dtype = *type.dtype;

@@ -6,14 +6,15 @@
 
 #include "base/float16.h"
 #include "base/mapped_file.h"
-#include "checkpoint/codes.h"
+#include "checkpoint/gguf_blocks.h"
 #include "checkpoint/quantization.h"
 #include "foretell/error.h"
 
 namespace foretell {
 namespace {
 
-constexpr int64_t max_group = 128;
+constexpr int max_unit = max_block_elements;
+constexpr int max_unit_groups = max_unit / block_group_size;
 
 Error tensor_error(const TensorView& tensor, const std::string& name, std::string what, std::string expected,
                    std::string found) {
@@ -57,29 +58,14 @@ void convert(const TensorView& tensor, const std::byte* p, int64_t begin, int64_
   for (int64_t i = 0; i < end - begin; i++) out[i] -= tensor.offset;
 }
 
-// out = codes * scale + bias, rounded once. The product of a code and a 16-bit float has at most 19 significant bits,
-// so it is exact and needs no fused operation, which is slow where the compiler must call a function for it.
+// out = codes * scale + bias, rounded once. The product of a code and a scale of at most 16 significant bits is exact
+// and needs no fused operation, which is slow where the compiler must call a function for it.
 void scale_codes(const uint8_t* codes, int64_t count, AffineScale group, bool short_scale, float* out) {
   const auto [scale, bias] = group;
   if (short_scale && std::abs(scale) < 0x1p100f) {
     for (int64_t i = 0; i < count; i++) out[i] = static_cast<float>(codes[i]) * scale + bias;
   } else {
     for (int64_t i = 0; i < count; i++) out[i] = std::fma(static_cast<float>(codes[i]), scale, bias);
-  }
-}
-
-bool is_block(DType dtype) { return info(dtype).block_elements == 32; }
-
-int block_bits(DType dtype) {
-  switch (dtype) {
-    case DType::Q4_0:
-    case DType::Q4_1:
-      return 4;
-    case DType::Q5_0:
-    case DType::Q5_1:
-      return 5;
-    default:
-      return 8;
   }
 }
 
@@ -117,13 +103,16 @@ void StoredMatrix::take(const TensorView& tensor) {
   rows_ = row_count(tensor);
   cols_ = tensor.shape.back();
   if (is_block(tensor.dtype)) {
-    layout_ = Layout::Blocks;
-    bits_ = block_bits(tensor.dtype);
-    group_size_ = info(tensor.dtype).block_elements;
-    scale_dtype_ = DType::F16;
-    if (cols_ % group_size_ != 0)
-      throw tensor_error(tensor, name_, "rows do not consist of whole blocks", "a multiple of 32 inputs",
-                         std::to_string(cols_));
+    const std::optional<BlockCodes> codes = block_codes(tensor.dtype);
+    layout_ = codes ? Layout::Blocks : Layout::Decoded;
+    if (codes) {
+      bits_ = codes->bits;
+      group_size_ = block_group_size;
+      scale_dtype_ = codes->scale_dtype;
+    }
+    if (cols_ % unit_size() != 0)
+      throw tensor_error(tensor, name_, "rows do not consist of whole blocks",
+                         "a multiple of " + std::to_string(unit_size()) + " inputs", std::to_string(cols_));
   }
   const int64_t heads = tensor.interleaved_heads;
   if (heads > 0 && rows_ % (2 * heads) != 0)
@@ -235,36 +224,47 @@ const std::byte* StoredMatrix::row_biases(int64_t row) const {
   return biases_->bytes.data() + stored_row(row) * biases_->shape.back() * info(scale_dtype_).block_bytes;
 }
 
-StoredMatrix::GroupedRow StoredMatrix::grouped_row(int64_t row) const {
-  if (layout_ == Layout::Blocks) return {row_bytes(row), nullptr, nullptr};
-  return {row_bytes(row), row_scales(row), row_biases(row)};
+int64_t StoredMatrix::unit_size() const {
+  return layout_ == Layout::Affine ? group_size_ : info(weight_->dtype).block_elements;
 }
 
-AffineScale StoredMatrix::unpack_group(const GroupedRow& row, int64_t group, uint8_t* codes) const {
+void StoredMatrix::unpack_unit(int64_t row, int64_t unit, uint8_t* codes, AffineScale* groups) const {
   if (layout_ == Layout::Blocks)
-    return unpack_block(row.codes + group * info(weight_->dtype).block_bytes, weight_->dtype, codes);
-  unpack_bits(row.codes + group * group_size_ * bits_ / 8, bits_, group_size_, codes);
-  AffineScale s;
-  convert(scale_dtype_, row.scales, group, group + 1, &s.scale);
-  convert(scale_dtype_, row.biases, group, group + 1, &s.bias);
-  return s;
+    return unpack_block(row_bytes(row) + unit * info(weight_->dtype).block_bytes, weight_->dtype, codes, groups);
+  unpack_bits(row_bytes(row) + unit * group_size_ * bits_ / 8, bits_, group_size_, codes);
+  convert(scale_dtype_, row_scales(row), unit, unit + 1, &groups->scale);
+  convert(scale_dtype_, row_biases(row), unit, unit + 1, &groups->bias);
 }
 
 void StoredMatrix::read(int64_t row, int64_t begin, int64_t end, float* out) const {
   if (layout_ == Layout::Float) return convert(*weight_, row_bytes(row), begin, end, out);
-  const GroupedRow grouped = grouped_row(row);
-  const bool short_scale = scale_dtype_ != DType::F32;
-  uint8_t codes[max_group];
-  for (int64_t g = begin / group_size_; g < end / group_size_; g++, out += group_size_)
-    scale_codes(codes, group_size_, unpack_group(grouped, g, codes), short_scale, out);
+  const int64_t size = unit_size();
+  if (layout_ == Layout::Decoded) {
+    const std::byte* block = row_bytes(row) + begin / size * info(weight_->dtype).block_bytes;
+    for (int64_t i = begin; i < end; i += size, out += size, block += info(weight_->dtype).block_bytes)
+      decode_block(block, weight_->dtype, out);
+    return;
+  }
+  // Only scales in F32 of MLX's groups, and those of Q8_K, have more than 16 bits.
+  const bool short_scale = scale_dtype_ != DType::F32 || (layout_ == Layout::Blocks && weight_->dtype != DType::Q8_K);
+  uint8_t codes[max_unit];
+  AffineScale groups[max_unit_groups];
+  for (int64_t unit = begin / size; unit < end / size; unit++) {
+    unpack_unit(row, unit, codes, groups);
+    for (int64_t g = 0; g < size / group_size_; g++, out += group_size_)
+      scale_codes(codes + g * group_size_, group_size_, groups[g], short_scale, out);
+  }
 }
 
 void StoredMatrix::read_groups(int64_t row, uint8_t* codes, float* scales, float* biases) const {
-  const GroupedRow grouped = grouped_row(row);
-  for (int64_t g = 0; g < cols_ / group_size_; g++, codes += group_size_) {
-    const AffineScale s = unpack_group(grouped, g, codes);
-    scales[g] = s.scale;
-    biases[g] = s.bias;
+  const int64_t size = unit_size();
+  AffineScale groups[max_unit_groups];
+  for (int64_t unit = 0; unit < cols_ / size; unit++, codes += size) {
+    unpack_unit(row, unit, codes, groups);
+    for (int64_t g = 0; g < size / group_size_; g++) {
+      *scales++ = groups[g].scale;
+      *biases++ = groups[g].bias;
+    }
   }
 }
 

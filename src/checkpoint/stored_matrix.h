@@ -4,7 +4,9 @@
 //   affine    MLX's groups: X.weight (uint32 words that hold a row's values as one string of bits, lowest bits first;
 //             with 3, 5 and 6 bits a value may lie in two words), X.scales, X.biases; w = q * scale + bias for each
 //             group of inputs
-//   blocks    GGUF's Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, which are affine groups of 32 too
+//   blocks    GGUF's blocks that are affine groups of 32 too, without loss (checkpoint/gguf_blocks.h says which)
+//   decoded   what is no affine group of 32 or more inputs with codes of at most 8 bits: GGUF's blocks with finer
+//             scales; only its floats can be read
 #pragma once
 
 #include <cstdint>
@@ -13,20 +15,19 @@
 #include <string_view>
 
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/codes.h"
 
 namespace foretell {
 
-struct AffineScale;
-
 class StoredMatrix {
  public:
-  enum class Layout { Float, Affine, Blocks };
+  enum class Layout { Float, Affine, Blocks, Decoded };
 
   StoredMatrix() = default;
   // Finds NAME (which ends in ".weight"), with its .scales and .biases where config.json's "quantization" says or they
   // are there, and checks shapes, bits and group size. Throws Error where anything is missing or does not fit.
   static StoredMatrix find(const Checkpoint& checkpoint, const std::string& name);
-  // One tensor alone, floats or blocks; 1-D counts as one row.
+  // One tensor alone, floats or GGUF's blocks; 1-D counts as one row.
   static StoredMatrix of(const TensorView& tensor, std::string name);
 
   // A tensor of three dimensions, [slices, rows, cols] (a layer's experts, say), is read as one matrix of
@@ -37,23 +38,24 @@ class StoredMatrix {
   int64_t rows() const { return rows_; }
   int64_t cols() const { return cols_; }
   Layout layout() const { return layout_; }
+  // Whether read_groups gives the weights without loss.
+  bool grouped() const { return layout_ == Layout::Affine || layout_ == Layout::Blocks; }
   const std::string& name() const { return name_; }
   const TensorView& tensor() const { return *weight_; }
   // "BF16", "Q4_1", "affine 4-bit, groups of 32"
   std::string describe() const;
 
-  // For Affine and Blocks: 2, 3, 4, 5, 6 or 8 bits; 32, 64 or 128 inputs.
+  // Where grouped: 2, 3, 4, 5, 6 or 8 bits; 32, 64 or 128 inputs.
   int bits() const { return bits_; }
   int group_size() const { return group_size_; }
   // The dtype of the scales and biases: F16, BF16 or F32.
   DType scale_dtype() const { return scale_dtype_; }
 
-  // The matrix's elements [begin, end) of a row as floats, to out[end - begin]. For groups: q * scale + bias, rounded
-  // once.
-  // Begin and end are multiples of the group or block size, or the end of the row.
+  // The matrix's elements [begin, end) of a row as floats, to out[end - begin], rounded once (groups: q * scale +
+  // bias). Begin and end are multiples of the group or block size, or the end of the row.
   void read(int64_t row, int64_t begin, int64_t end, float* out) const;
   void read_row(int64_t row, float* out) const { read(row, 0, cols_, out); }
-  // Only for Affine and Blocks: the codes of a row, [cols], and its groups' scales and biases, [cols / group_size],
+  // Only where grouped: the codes of a row, [cols], and its groups' scales and biases, [cols / group_size],
   // without loss.
   void read_groups(int64_t row, uint8_t* codes, float* scales, float* biases) const;
 
@@ -72,12 +74,10 @@ class StoredMatrix {
   std::span<const std::byte> own_bytes(const TensorView& tensor) const;
   int64_t stored_row(int64_t row) const;
   int64_t row_stride() const;
-  // A row of Affine or Blocks, and one of its groups: the codes to codes[group_size].
-  struct GroupedRow {
-    const std::byte *codes, *scales, *biases;
-  };
-  GroupedRow grouped_row(int64_t row) const;
-  AffineScale unpack_group(const GroupedRow& row, int64_t group, uint8_t* codes) const;
+  // What is unpacked at once: a group, or a block of several; a multiple of it begins and ends what can be read.
+  int64_t unit_size() const;
+  // Unit `unit` of a grouped row: its codes and its groups.
+  void unpack_unit(int64_t row, int64_t unit, uint8_t* codes, AffineScale* groups) const;
 
   const TensorView* weight_ = nullptr;  // in the checkpoint, which outlives this
   const TensorView* scales_ = nullptr;

@@ -60,11 +60,15 @@ void convert_model(Context& context, const ConvertFlags& flags) {
   }
   for (const std::string& name : report.left_as_floats)
     spdlog::warn("{} stays as it is: its inputs are no multiple of {}", name, options.group_size);
+  if (!report.decoded.empty())
+    spdlog::info("{} tensors of types that no groups hold without loss became float32; --quantize makes them smaller",
+                 report.decoded.size());
   if (common.json)
     context.print_json({{"folder", flags.output},
                         {"tensors", report.tensors},
                         {"bytes", report.bytes},
-                        {"left_as_floats", report.left_as_floats}});
+                        {"left_as_floats", report.left_as_floats},
+                        {"decoded", report.decoded}});
   else
     spdlog::info("wrote {}: {} tensors, {:.1f} MB", flags.output, report.tensors,
                  static_cast<double>(report.bytes) / 1e6);

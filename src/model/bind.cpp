@@ -91,14 +91,14 @@ class Finder {
 // Matrices to pack, with their places in the arena.
 class PackingPlan {
  public:
-  explicit PackingPlan(int quantize_bits) : quantize_bits_(quantize_bits) {}
+  PackingPlan(int quantize_bits, Precision precision) : quantize_bits_(quantize_bits), precision_(precision) {}
 
   void begin_layer() { steps_.emplace_back(); }
   // `matrices` stand one after the other in the arena or, with `in_turn`, unit by unit in turn.
   void add(std::vector<std::pair<MatrixSource, PackedMatrix*>> matrices, bool in_turn = false) {
     int64_t turn_bytes = 0;
     for (auto& [source, target] : matrices) {
-      *target = plan_packing(source, quantize_bits_);
+      *target = plan_packing(source, quantize_bits_, precision_);
       turn_bytes += target->stride;
       // Only matrices of one shape and format can take turns.
       in_turn = in_turn && target->bytes() == matrices.front().second->bytes();
@@ -158,6 +158,7 @@ class PackingPlan {
   }
 
   int quantize_bits_;
+  Precision precision_;
   std::vector<std::vector<Job>> steps_;
   int64_t bytes_ = 0;
 };
@@ -247,7 +248,7 @@ Weights bind(const Family& family, const ModelSpec& spec, std::shared_ptr<const 
              ThreadPool& pool, const BindOptions& options) {
   Weights weights;
   const Finder find(family, spec, *checkpoint);
-  PackingPlan plan(options.quantize_bits);
+  PackingPlan plan(options.quantize_bits, options.precision);
   weights.layers.resize(spec.layers.size());
   for (size_t i = 0; i < spec.layers.size(); i++)
     bind_layer(find, static_cast<int64_t>(i), spec.layers[i], plan, weights.layers[i]);

@@ -12,6 +12,7 @@
 #include "arch/open_model.h"
 #include "base/float16.h"
 #include "base/mapped_file.h"
+#include "checkpoint/gguf_blocks.h"
 #include "checkpoint/quantization.h"
 #include "checkpoint/quantize.h"
 #include "checkpoint/stored_matrix.h"
@@ -137,6 +138,7 @@ class Converter {
   const std::vector<TensorToWrite>& tensors() const { return tensors_; }
   Json config() const;
   const std::vector<std::string>& left_as_floats() const { return left_as_floats_; }
+  const std::vector<std::string>& decoded() const { return decoded_; }
 
  private:
   void add(std::string name, DType dtype, std::vector<int64_t> shape, std::function<void(std::span<std::byte>)> fill) {
@@ -150,6 +152,7 @@ class Converter {
   void add_blocks(const StoredMatrix& matrix, const std::string& layer);
   void add_rounded(const std::shared_ptr<FloatRows>& rows, const std::string& layer);
   void add_transposed(const std::string& name);
+  void add_decoded(const StoredMatrix& matrix, std::vector<int64_t> shape, bool transposed);
 
   const Checkpoint& checkpoint_;
   const ConvertOptions& options_;
@@ -157,7 +160,7 @@ class Converter {
   std::vector<TensorToWrite> tensors_;
   std::set<std::string> done_;
   std::map<std::string, GroupLayout> layouts_;  // by the layer's name
-  std::vector<std::string> left_as_floats_;
+  std::vector<std::string> left_as_floats_, decoded_;
 };
 
 // Of groups that the architecture does not know.
@@ -171,6 +174,7 @@ void Converter::note_layout(const std::string& layer) {
 void Converter::add_plain(const std::string& name) {
   if (!done_.insert(name).second) return;
   const TensorView& view = checkpoint_.at(name);
+  if (is_block(view.dtype)) return add_decoded(StoredMatrix::of(view, name), view.shape, false);
   if (view.offset == 0 && view.interleaved_heads == 0) {
     add(name, view.dtype, view.shape, [&view](std::span<std::byte> out) {
       std::copy(view.bytes.begin(), view.bytes.end(), out.begin());
@@ -182,6 +186,22 @@ void Converter::add_plain(const std::string& name) {
     std::vector<float> values(static_cast<size_t>(view.elements()));
     read_floats(view, 0, view.elements(), values.data());
     std::memcpy(out.data(), values.data(), out.size());
+  });
+}
+
+// Blocks as floats, which is their only form without loss.
+void Converter::add_decoded(const StoredMatrix& matrix, std::vector<int64_t> shape, bool transposed) {
+  done_.insert(matrix.name());
+  decoded_.push_back(matrix.name());
+  if (transposed) std::swap(shape[0], shape[1]);
+  add(matrix.name(), DType::F32, std::move(shape), [matrix, transposed](std::span<std::byte> out) {
+    const int64_t rows = matrix.rows(), cols = matrix.cols();
+    std::vector<float> row(static_cast<size_t>(cols));
+    for (int64_t r = 0; r < rows; r++) {
+      matrix.read_row(r, row.data());
+      for (int64_t c = 0; c < cols; c++)
+        std::memcpy(out.data() + 4 * (transposed ? c * rows + r : r * cols + c), &row[static_cast<size_t>(c)], 4);
+    }
   });
 }
 
@@ -214,6 +234,8 @@ void Converter::add_matrix(const std::string& name, Role role, bool conv1d) {
     if (rows->cols() % options_.group_size == 0) return add_rounded(rows, layer);
     left_as_floats_.push_back(name);
   }
+  if (matrix.layout() == StoredMatrix::Layout::Decoded)
+    return add_decoded(matrix, matrix.tensor().shape, conv1d && outputs_first);
   if (conv1d && outputs_first) return add_transposed(name);
   if (matrix.tensor().interleaved_heads == 0) return add_plain(name);
   done_.insert(name);
@@ -348,7 +370,8 @@ ConvertReport convert(const Checkpoint& checkpoint, const std::filesystem::path&
     throw Error({.what = "cannot write the folder", .file = folder.string(), .found = error.code().message()});
   }
   ConvertReport report{.tensors = static_cast<int64_t>(converter.tensors().size()),
-                       .left_as_floats = converter.left_as_floats()};
+                       .left_as_floats = converter.left_as_floats(),
+                       .decoded = converter.decoded()};
   for (const TensorToWrite& tensor : converter.tensors()) report.bytes += *tensor_bytes(tensor.dtype, tensor.shape);
   return report;
 }

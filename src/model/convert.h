@@ -3,8 +3,9 @@
 //
 // Nothing is lost unless that is asked for: floats and MLX's groups are copied, and GGUF's blocks become MLX's affine
 // groups of 32 with the same values to the last bit (Q4_0: scale d, bias -8d; Q4_1: d, m; Q5_0: d, -16d; Q5_1: d, m;
-// Q8_0: codes q + 128, d, -128d), with scales in F16 where all of a matrix's can be, else in F32. What GGUF changes
-// (rotary rows, Gemma's norms, the direction of GPT-2's matrices) is changed back.
+// Q8_0: codes q + 128, d, -128d; the others as checkpoint/gguf_blocks.h says), with scales in F16 where all of a
+// matrix's can be, else in F32; those that no such groups hold (Q2_K, Q6_K and their like) become F32. What GGUF
+// changes (rotary rows, Gemma's norms, the direction of GPT-2's matrices) is changed back.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@
 namespace foretell {
 
 struct ConvertOptions {
-  int quantize_bits = 0;    // 2, 3, 4, 5, 6 or 8: matrices of floats become affine groups; 0: they stay
+  int quantize_bits = 0;    // 2, 3, 4, 5, 6 or 8: matrices of floats become affine groups; 0: no rounding
   int64_t group_size = 64;  // inputs that share a scale then: 32, 64 or 128
   int64_t max_shard_bytes = int64_t{5} << 30;
   std::function<void(int64_t done, int64_t total)> progress = {};  // bytes
@@ -27,6 +28,7 @@ struct ConvertOptions {
 struct ConvertReport {
   int64_t tensors = 0, bytes = 0;           // written
   std::vector<std::string> left_as_floats;  // matrices whose inputs are no multiple of the group size
+  std::vector<std::string> decoded;         // tensors that became F32 since no groups hold their type without loss
 };
 
 // `checkpoint` as open_model gives it, with its tensors. `folder` must not exist, or be empty: all is written beside it

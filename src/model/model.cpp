@@ -20,8 +20,9 @@ class Model::Implementation {
     const Family& family = find_family(config);
     spec_ = family.describe(config);
     dynamic_limit_ = dynamic_limit(spec_);
-    weights_ = bind(family, spec_, std::move(checkpoint), pool_,
-                    {.quantize_bits = options.quantize_bits, .progress = options.progress});
+    weights_ =
+        bind(family, spec_, std::move(checkpoint), pool_,
+             {.quantize_bits = options.quantize_bits, .precision = options.precision, .progress = options.progress});
     forward_ = std::make_unique<Forward>(spec_, weights_, table_, pool_, options.precision);
   }
 

@@ -59,7 +59,8 @@ void read_output(const MatrixSource& source, int64_t row, float* out) {
   }
 }
 
-void pack_doubles(const MatrixSource& source, int64_t unit, std::byte* out) {
+// From any layout, as float32.
+void pack_floats(const MatrixSource& source, int64_t unit, std::byte* out) {
   std::vector<float> row(static_cast<size_t>(source.cols));
   std::memset(out, 0, static_cast<size_t>(source.cols * unit_rows * 4));
   for (int64_t r = 0; r < unit_rows && unit * unit_rows + r < source.rows; r++) {
@@ -111,7 +112,7 @@ struct GroupedRow {
   void read(const MatrixSource& source, int64_t row, int bits) {
     const auto cols = static_cast<size_t>(source.cols);
     codes.resize(cols);
-    if (source.stored.layout() != StoredMatrix::Layout::Float) {
+    if (source.stored.grouped()) {
       groups_per_scale = source.stored.group_size() / group_size;
       scales.resize(cols / static_cast<size_t>(source.stored.group_size()));
       biases.resize(scales.size());
@@ -189,22 +190,27 @@ float scale_at(Scale scale, const std::byte* p, int64_t index) {
 
 }  // namespace
 
-PackedMatrix plan_packing(const MatrixSource& source, int quantize_bits) {
+PackedMatrix plan_packing(const MatrixSource& source, int quantize_bits, Precision precision) {
   PackedMatrix m;
   m.rows = source.rows;
   m.cols = source.cols;
   const StoredMatrix& stored = source.stored;
-  if (stored.layout() == StoredMatrix::Layout::Float) {
-    const DType dtype = stored.tensor().dtype;
-    m.format = dtype == DType::F16 ? Format::Float16 : dtype == DType::BF16 ? Format::BFloat16 : Format::Float32;
-    if (quantize_bits != 0 && m.cols % group_size == 0) {
-      m.format = quantize_bits == 4 ? Format::Affine4 : Format::Affine8;
-      m.scale = Scale::Float32;
-    }
-  } else {
+  if (stored.grouped()) {
     const DType scales = stored.scale_dtype();
     m.format = stored.bits() <= 4 ? Format::Affine4 : Format::Affine8;
     m.scale = scales == DType::F16 ? Scale::Float16 : scales == DType::BF16 ? Scale::BFloat16 : Scale::Float32;
+  } else {
+    const bool decoded = stored.layout() == StoredMatrix::Layout::Decoded;
+    const DType dtype = stored.tensor().dtype;
+    m.format = decoded                ? Format::Float32
+               : dtype == DType::F16  ? Format::Float16
+               : dtype == DType::BF16 ? Format::BFloat16
+                                      : Format::Float32;
+    const int bits = quantize_bits == 0 && decoded && precision != Precision::Exact ? 8 : quantize_bits;
+    if (bits != 0 && m.cols % group_size == 0) {
+      m.format = bits == 4 ? Format::Affine4 : Format::Affine8;
+      m.scale = Scale::Float32;
+    }
   }
   m.stride = m.unit_bytes();
   return m;
@@ -217,7 +223,8 @@ void pack_unit(const MatrixSource& source, const PackedMatrix& matrix, int64_t u
     case Format::Affine8:
       return pack_groups<Format::Affine8>(source, matrix, unit, out);
     case Format::Float32:
-      if (source.stored.tensor().dtype != DType::F32) return pack_doubles(source, unit, out);
+      if (source.stored.layout() != StoredMatrix::Layout::Float || source.stored.tensor().dtype != DType::F32)
+        return pack_floats(source, unit, out);
       return source.transposed ? copy_columns(source, unit, 4, out) : transpose_rows<uint32_t>(source, unit, out);
     case Format::Float16:
     case Format::BFloat16:

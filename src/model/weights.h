@@ -53,6 +53,7 @@ struct Weights {
 
 struct BindOptions {
   int quantize_bits = 0;
+  Precision precision = Precision::Fast;
   std::function<void(double)> progress = {};
 };
 

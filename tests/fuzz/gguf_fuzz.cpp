@@ -15,6 +15,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       const auto matrix = foretell::StoredMatrix::of(view, name);
       std::vector<float> row(static_cast<size_t>(matrix.cols()));
       matrix.read_row(matrix.rows() - 1, row.data());
+      if (!matrix.grouped()) continue;
+      std::vector<uint8_t> codes(row.size());
+      std::vector<float> scales(row.size() / static_cast<size_t>(matrix.group_size())), biases(scales.size());
+      matrix.read_groups(matrix.rows() - 1, codes.data(), scales.data(), biases.data());
     }
     foretell::translate_tokenizer(file.metadata, "fuzz.gguf");
   } catch (const foretell::Error&) {

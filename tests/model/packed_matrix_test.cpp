@@ -1,16 +1,20 @@
 #include "model/packed_matrix.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
 #include <vector>
 
+#include "checkpoint/gguf.h"
+
 using namespace foretell;
 
 namespace {
 
-std::vector<std::byte> pack(const MatrixSource& source, PackedMatrix& matrix, int quantize_bits = 0) {
-  matrix = plan_packing(source, quantize_bits);
+std::vector<std::byte> pack(const MatrixSource& source, PackedMatrix& matrix, int quantize_bits = 0,
+                            Precision precision = Precision::Fast) {
+  matrix = plan_packing(source, quantize_bits, precision);
   std::vector<std::byte> arena(static_cast<size_t>(matrix.bytes()));
   for (int64_t u = 0; u < matrix.units(); u++) pack_unit(source, matrix, u, arena.data() + u * matrix.stride);
   matrix.data = arena.data();
@@ -88,13 +92,39 @@ TEST_CASE("quantizing while packing keeps each weight within a step, also of tur
       const MatrixSource source{StoredMatrix::of(stored.view, "w"), 0, 64, 64, transposed};
       const auto arena = pack(source, matrix, bits);
       std::vector<float> found(64);
-      // The range of a group is at most 2. Within it a weight is met within half a step; but the formula brings 0 onto a
-      // whole number of steps, for which the end of smaller magnitude gives way by up to one.
+      // The range of a group is at most 2. Within it a weight is met within half a step; but the formula brings 0 onto
+      // a whole number of steps, for which the end of smaller magnitude gives way by up to one.
       const double step = 2.0 / ((1 << bits) - 1);
       for (size_t r = 0; r < 64; r++) {
         unpack_row(matrix, static_cast<int64_t>(r), found.data());
         for (size_t c = 0; c < 64; c++)
           CHECK_FALSE(std::abs(found[c] - stored.values[transposed ? c * 64 + r : r * 64 + c]) > step);
+      }
+    }
+  }
+}
+
+TEST_CASE("packing loses nothing of GGUF's blocks, but for those that are no groups where speed is asked for") {
+  const GgufFile file = read_gguf(FORETELL_SOURCE_DIR "/tests/golden/gguf/blocks.gguf");
+  for (const auto& [name, view] : file.tensors) {
+    if (name.ends_with(".expected")) continue;
+    CAPTURE(name);
+    const MatrixSource source{StoredMatrix::of(view, name), 0, 1, view.elements()};
+    std::vector<float> expected(static_cast<size_t>(source.cols)), found(expected.size());
+    source.stored.read_row(0, expected.data());
+    for (const Precision precision : {Precision::Fast, Precision::High, Precision::Exact}) {
+      PackedMatrix matrix;
+      const auto arena = pack(source, matrix, 0, precision);
+      unpack_row(matrix, 0, found.data());
+      CHECK(kernels::is_affine(matrix.format) == (source.stored.grouped() || precision != Precision::Exact));
+      if (source.stored.grouped() || precision == Precision::Exact) {
+        CHECK(found == expected);
+        continue;
+      }
+      CHECK(matrix.format == kernels::Format::Affine8);
+      for (size_t g = 0; g < expected.size(); g += 32) {  // half a step of 255, and the end that is met exactly
+        const auto [low, high] = std::minmax_element(expected.begin() + g, expected.begin() + g + 32);
+        for (size_t i = g; i < g + 32; i++) CHECK(std::abs(found[i] - expected[i]) <= (*high - *low) / 255 * 1.01F);
       }
     }
   }
