@@ -6,7 +6,7 @@
 #include "base/mapped_file.h"
 #include "base/near_names.h"
 #include "checkpoint/json_weights.h"
-#include "checkpoint/quantization.h"
+#include "checkpoint/quantized_formats.h"
 #include "checkpoint/safetensors.h"
 #include "foretell/error.h"
 
@@ -169,11 +169,11 @@ Checkpoint open_checkpoint(const fs::path& path, const OpenOptions& options) {
   if (file_exists(home / "generation_config.json"))
     checkpoint.generation_config = read_object(home / "generation_config.json");
   if (!options.tensors) return checkpoint;
-  check_quantization_method(checkpoint);
   if (folder || config_alone)
     open_weights(home, checkpoint);
   else
     open_weights_file(path, checkpoint);
+  join_quantized_tensors(checkpoint);
   return checkpoint;
 }
 

@@ -17,6 +17,8 @@
 
 namespace foretell {
 
+class QuantizedTensor;
+
 // A stored tensor; never owns its bytes (Checkpoint::storage does).
 struct TensorView {
   DType dtype = DType::F32;
@@ -26,7 +28,10 @@ struct TensorView {
   bool mapped = false;               // the bytes lie in a file's mapping, so their pages may be let go
   int64_t interleaved_heads = 0;     // GGUF's order of rotary rows: within each of this many heads, row 2i is the
                                      // published row i and row 2i+1 is row i + head_dim/2. 0: as published
-  float offset = 0;                  // a number that the format has added to every element (GGUF's Gemma norms: 1)
+  // Not null: a matrix that several tensors make up (quantized_tensor.h). The shape is the matrix's; dtype and bytes
+  // are those of its codes and mean nothing to others.
+  std::shared_ptr<const QuantizedTensor> quantized = {};
+  float offset = 0;  // a number that the format has added to every element (GGUF's Gemma norms: 1)
 
   int64_t elements() const;
 };

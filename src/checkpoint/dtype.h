@@ -70,7 +70,10 @@ struct DTypeInfo {
 
 const DTypeInfo& info(DType dtype);
 std::optional<DType> dtype_from_name(std::string_view name);
-inline bool is_float(DType d) { return d == DType::F16 || d == DType::BF16 || d == DType::F32 || d == DType::F64; }
+inline bool is_float(DType d) {
+  return d == DType::F16 || d == DType::BF16 || d == DType::F32 || d == DType::F64 || d == DType::F8E4M3 ||
+         d == DType::F8E5M2;
+}
 
 // The bytes of a tensor, row-major without gaps; nothing where that overflows 64 bits or ends inside a block. Sizes are
 // not negative.

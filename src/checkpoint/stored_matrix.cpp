@@ -6,8 +6,10 @@
 
 #include "base/float16.h"
 #include "base/mapped_file.h"
+#include "checkpoint/float8.h"
 #include "checkpoint/gguf_blocks.h"
 #include "checkpoint/quantization.h"
+#include "checkpoint/quantized_tensor.h"
 #include "foretell/error.h"
 
 namespace foretell {
@@ -42,6 +44,10 @@ void convert(DType dtype, const std::byte* p, int64_t begin, int64_t end, float*
       return;
     case DType::BF16:
       for (int64_t i = 0; i < count; i++) out[i] = float_from_bf16(load<uint16_t>(p + 2 * i));
+      return;
+    case DType::F8E4M3:
+    case DType::F8E5M2:
+      for (int64_t i = 0; i < count; i++) out[i] = float_from_f8(dtype, load<uint8_t>(p + i));
       return;
     case DType::F64:
       for (int64_t i = 0; i < count; i++) out[i] = static_cast<float>(load<double>(p + 8 * i));
@@ -96,9 +102,11 @@ void StoredMatrix::take(const TensorView& tensor) {
   weight_ = &tensor;
   if (tensor.shape.empty() || tensor.shape.size() > 3)
     throw tensor_error(tensor, name_, "not a matrix", "2 dimensions, or 3 of a stack", shape_text(tensor.shape));
+  if (tensor.quantized) return take_joined(*tensor.quantized);
   if (!is_float(tensor.dtype) && !is_block(tensor.dtype))
     throw tensor_error(tensor, name_, "weights of this dtype cannot be read",
-                       "F32, F16, BF16, F64 or a known quantization", std::string(info(tensor.dtype).name));
+                       "F32, F16, BF16, F64, F8_E4M3, F8_E5M2 or a known quantization",
+                       std::string(info(tensor.dtype).name));
   slices_ = slice_count(tensor);
   rows_ = row_count(tensor);
   cols_ = tensor.shape.back();
@@ -120,6 +128,16 @@ void StoredMatrix::take(const TensorView& tensor) {
                        "a multiple of " + std::to_string(2 * heads), std::to_string(rows_));
 }
 
+void StoredMatrix::take_joined(const QuantizedTensor& tensor) {
+  slices_ = slice_count(*weight_);
+  rows_ = row_count(*weight_);
+  cols_ = tensor.cols();
+  layout_ = tensor.bits > 0 ? Layout::Joined : Layout::Decoded;
+  bits_ = tensor.bits;
+  group_size_ = tensor.group_size;
+  scale_dtype_ = tensor.scale_dtype;
+}
+
 StoredMatrix StoredMatrix::slice(int64_t i) const {
   StoredMatrix m = *this;
   m.name_ += "[" + std::to_string(i) + "]";
@@ -132,10 +150,13 @@ StoredMatrix StoredMatrix::slice(int64_t i) const {
 StoredMatrix StoredMatrix::find(const Checkpoint& checkpoint, const std::string& name) {
   using Kind = LayerQuantization::Kind;
   constexpr std::string_view suffix = ".weight";
+  // A stack of experts has no ".weight" in the published folder; MLX's groups always do.
+  if (!name.ends_with(suffix) && checkpoint.find(name) == nullptr && checkpoint.find(name + std::string(suffix)))
+    return find(checkpoint, name + std::string(suffix));
   StoredMatrix m;
   m.name_ = name;
   const TensorView& weight = checkpoint.at(name);
-  if (!name.ends_with(suffix)) {
+  if (!name.ends_with(suffix) || weight.quantized) {
     m.take(weight);
     return m;
   }
@@ -198,6 +219,7 @@ void StoredMatrix::find_groups(const Checkpoint& checkpoint, const std::string& 
 }
 
 std::string StoredMatrix::describe() const {
+  if (weight_->quantized) return weight_->quantized->description;
   if (layout_ != Layout::Affine) return std::string(info(weight_->dtype).name);
   return "affine " + std::to_string(bits_) + "-bit, groups of " + std::to_string(group_size_);
 }
@@ -237,6 +259,7 @@ void StoredMatrix::unpack_unit(int64_t row, int64_t unit, uint8_t* codes, Affine
 }
 
 void StoredMatrix::read(int64_t row, int64_t begin, int64_t end, float* out) const {
+  if (weight_->quantized) return weight_->quantized->read(first_row_ + row, begin, end, out);
   if (layout_ == Layout::Float) return convert(*weight_, row_bytes(row), begin, end, out);
   const int64_t size = unit_size();
   if (layout_ == Layout::Decoded) {
@@ -257,6 +280,7 @@ void StoredMatrix::read(int64_t row, int64_t begin, int64_t end, float* out) con
 }
 
 void StoredMatrix::read_groups(int64_t row, uint8_t* codes, float* scales, float* biases) const {
+  if (weight_->quantized) return weight_->quantized->read_groups(first_row_ + row, codes, scales, biases);
   const int64_t size = unit_size();
   AffineScale groups[max_unit_groups];
   for (int64_t unit = 0; unit < cols_ / size; unit++, codes += size) {
@@ -277,13 +301,18 @@ std::span<const std::byte> StoredMatrix::own_bytes(const TensorView& tensor) con
 }
 
 void StoredMatrix::release() const {
+  // The parts of a stack are let go of with its last slice.
+  if (weight_->quantized) {
+    if (first_row_ + rows_ == row_count(*weight_)) weight_->quantized->release();
+    return;
+  }
   for (const TensorView* tensor : {weight_, scales_, biases_})
     if (tensor != nullptr && tensor->mapped) release_pages(own_bytes(*tensor));
 }
 
 void read_floats(const TensorView& tensor, int64_t begin, int64_t end, float* out) {
   if (!is_float(tensor.dtype))
-    throw tensor_error(tensor, {}, "not a tensor of floats", "F32, F16, BF16 or F64",
+    throw tensor_error(tensor, {}, "not a tensor of floats", "F32, F16, BF16, F64, F8_E4M3 or F8_E5M2",
                        std::string(info(tensor.dtype).name));
   if (tensor.interleaved_heads == 0) return convert(tensor, tensor.bytes.data(), begin, end, out);
   for (int64_t i = begin; i < end; i++) {

@@ -5,8 +5,9 @@
 //             with 3, 5 and 6 bits a value may lie in two words), X.scales, X.biases; w = q * scale + bias for each
 //             group of inputs
 //   blocks    GGUF's blocks that are affine groups of 32 too, without loss (checkpoint/gguf_blocks.h says which)
+//   joined    several tensors that are affine groups of any multiple of 32 inputs (checkpoint/quantized_formats.h)
 //   decoded   what is no affine group of 32 or more inputs with codes of at most 8 bits: GGUF's blocks with finer
-//             scales; only its floats can be read
+//             scales, float8 with scales, NF4; only its floats can be read
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ namespace foretell {
 
 class StoredMatrix {
  public:
-  enum class Layout { Float, Affine, Blocks, Decoded };
+  enum class Layout { Float, Affine, Blocks, Joined, Decoded };
 
   StoredMatrix() = default;
   // Finds NAME (which ends in ".weight"), with its .scales and .biases where config.json's "quantization" says or they
@@ -39,13 +40,13 @@ class StoredMatrix {
   int64_t cols() const { return cols_; }
   Layout layout() const { return layout_; }
   // Whether read_groups gives the weights without loss.
-  bool grouped() const { return layout_ == Layout::Affine || layout_ == Layout::Blocks; }
+  bool grouped() const { return layout_ != Layout::Float && layout_ != Layout::Decoded; }
   const std::string& name() const { return name_; }
   const TensorView& tensor() const { return *weight_; }
   // "BF16", "Q4_1", "affine 4-bit, groups of 32"
   std::string describe() const;
 
-  // Where grouped: 2, 3, 4, 5, 6 or 8 bits; 32, 64 or 128 inputs.
+  // Where grouped: 2, 3, 4, 5, 6 or 8 bits; 32, 64 or 128 inputs, or for Joined any multiple of 32.
   int bits() const { return bits_; }
   int group_size() const { return group_size_; }
   // The dtype of the scales and biases: F16, BF16 or F32.
@@ -71,6 +72,7 @@ class StoredMatrix {
  private:
   void find_groups(const Checkpoint& checkpoint, const std::string& layer);
   void take(const TensorView& tensor);
+  void take_joined(const QuantizedTensor& tensor);
   std::span<const std::byte> own_bytes(const TensorView& tensor) const;
   int64_t stored_row(int64_t row) const;
   int64_t row_stride() const;

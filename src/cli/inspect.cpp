@@ -8,6 +8,7 @@
 
 #include "arch/ledger.h"
 #include "arch/open_model.h"
+#include "checkpoint/quantized_tensor.h"
 #include "checkpoint/stored_matrix.h"
 #include "cli/commands.h"
 #include "cli/inspect_report.h"
@@ -74,8 +75,12 @@ bool natural_less(const std::string& a, const std::string& b) {
 
 std::vector<ListedTensor> stored_tensors(const Checkpoint& checkpoint) {
   std::vector<ListedTensor> list;
-  for (const auto& [name, view] : checkpoint.tensors)
-    list.push_back({name, std::string(info(view.dtype).name), view.shape, static_cast<int64_t>(view.bytes.size())});
+  for (const auto& [name, view] : checkpoint.tensors) {
+    if (view.quantized)
+      list.push_back({name, view.quantized->description, view.shape, view.quantized->stored_bytes()});
+    else
+      list.push_back({name, std::string(info(view.dtype).name), view.shape, static_cast<int64_t>(view.bytes.size())});
+  }
   std::sort(list.begin(), list.end(),
             [](const ListedTensor& a, const ListedTensor& b) { return natural_less(a.name, b.name); });
   return list;
@@ -118,7 +123,7 @@ void check_weights(const fs::path& path, const Checkpoint& checkpoint, const Con
   size_t done = 0;
   for (const auto& [name, view] : checkpoint.tensors) {
     // Packed codes are whole numbers; their scales and biases are tensors too.
-    if (is_float(view.dtype) || info(view.dtype).block_elements > 1) check_finite(name, view);
+    if (view.quantized || is_float(view.dtype) || info(view.dtype).block_elements > 1) check_finite(name, view);
     stop_if_interrupted();
     progress.update(static_cast<double>(++done) / static_cast<double>(checkpoint.tensors.size()));
   }
@@ -126,7 +131,7 @@ void check_weights(const fs::path& path, const Checkpoint& checkpoint, const Con
 
 bool is_quantized(const Checkpoint& checkpoint) {
   return std::any_of(checkpoint.tensors.begin(), checkpoint.tensors.end(), [](const auto& entry) {
-    return entry.first.ends_with(".scales") || info(entry.second.dtype).block_elements > 1;
+    return entry.second.quantized || entry.first.ends_with(".scales") || info(entry.second.dtype).block_elements > 1;
   });
 }
 

@@ -113,13 +113,17 @@ std::string memory_lines(const Inspection& seen) {
 }
 
 std::string tensor_lines(const Inspection& seen) {
-  size_t widest = 0;
-  for (const ListedTensor& t : seen.tensors) widest = std::max(widest, t.name.size());
+  size_t widest = 0, widest_type = 4;
+  for (const ListedTensor& t : seen.tensors) {
+    widest = std::max(widest, t.name.size());
+    widest_type = std::max(widest_type, t.dtype.size());
+  }
   std::string text;
   for (const ListedTensor& t : seen.tensors) {
     std::string shape;
     for (const int64_t n : t.shape) shape += (shape.empty() ? "" : " × ") + thousands(n);
-    text += pad_right(visible(t.name), static_cast<int>(widest) + 2) + pad_right(t.dtype, 6) + shape + "\n";
+    text += pad_right(visible(t.name), static_cast<int>(widest) + 2) +
+            pad_right(t.dtype, static_cast<int>(widest_type) + 2) + shape + "\n";
   }
   return text;
 }

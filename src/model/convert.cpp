@@ -113,6 +113,12 @@ void round_row(const float* values, int64_t cols, GroupLayout layout, DType dtyp
   }
 }
 
+// The name of a weight without ".weight", which stacks of experts do not have.
+std::string layer_of(const std::string& name) {
+  constexpr std::string_view suffix = ".weight";
+  return name.ends_with(suffix) ? name.substr(0, name.size() - suffix.size()) : name;
+}
+
 class Converter {
  public:
   Converter(const Checkpoint& checkpoint, const ConvertOptions& options)
@@ -147,9 +153,9 @@ class Converter {
   void note_layout(const std::string& layer);
   void add_plain(const std::string& name);
   void add_matrix(const std::string& name, Role role, bool conv1d);
-  void add_groups(const std::string& layer, int64_t rows, int64_t cols, GroupLayout layout, DType dtype,
+  void add_groups(const std::string& layer, const std::vector<int64_t>& shape, GroupLayout layout, DType dtype,
                   const GroupReader& read);
-  void add_blocks(const StoredMatrix& matrix, const std::string& layer);
+  void add_lossless(const StoredMatrix& matrix);
   void add_rounded(const std::shared_ptr<FloatRows>& rows, const std::string& layer);
   void add_transposed(const std::string& name);
   void add_decoded(const StoredMatrix& matrix, std::vector<int64_t> shape, bool transposed);
@@ -174,7 +180,11 @@ void Converter::note_layout(const std::string& layer) {
 void Converter::add_plain(const std::string& name) {
   if (!done_.insert(name).second) return;
   const TensorView& view = checkpoint_.at(name);
-  if (is_block(view.dtype)) return add_decoded(StoredMatrix::of(view, name), view.shape, false);
+  if (is_block(view.dtype) || view.quantized) {
+    const StoredMatrix matrix = StoredMatrix::of(view, name);
+    if (matrix.layout() == StoredMatrix::Layout::Joined) return add_lossless(matrix);
+    return add_decoded(matrix, view.shape, false);
+  }
   if (view.offset == 0 && view.interleaved_heads == 0) {
     add(name, view.dtype, view.shape, [&view](std::span<std::byte> out) {
       std::copy(view.bytes.begin(), view.bytes.end(), out.begin());
@@ -221,13 +231,13 @@ void Converter::add_transposed(const std::string& name) {
 
 void Converter::add_matrix(const std::string& name, Role role, bool conv1d) {
   const StoredMatrix matrix = StoredMatrix::find(checkpoint_, name);
-  const std::string layer = name.substr(0, name.size() - std::string_view(".weight").size());
+  const std::string layer = layer_of(name);
   if (matrix.layout() == StoredMatrix::Layout::Affine) {
     layouts_[layer] = {matrix.bits(), matrix.group_size()};
     for (const char* suffix : {".weight", ".scales", ".biases"}) add_plain(layer + suffix);
     return;
   }
-  if (matrix.layout() == StoredMatrix::Layout::Blocks) return add_blocks(matrix, layer);
+  if (matrix.grouped()) return add_lossless(matrix);
   const bool outputs_first = !conv1d || checkpoint_.format == "gguf";
   const auto rows = std::make_shared<FloatRows>(matrix, !outputs_first);
   if (options_.quantize_bits != 0 && role != Role::Positions && role != Role::Router) {
@@ -246,18 +256,27 @@ void Converter::add_matrix(const std::string& name, Role role, bool conv1d) {
   });
 }
 
-void Converter::add_blocks(const StoredMatrix& matrix, const std::string& layer) {
+// Groups of any format as MLX's, which have 128 inputs at most.
+void Converter::add_lossless(const StoredMatrix& matrix) {
   done_.insert(matrix.name());
-  const int64_t groups = matrix.cols() / matrix.group_size();
+  const int stored = matrix.group_size(), size = stored % 128 == 0 ? 128 : stored % 64 == 0 ? 64 : 32;
+  const GroupReader read = [matrix, parts = stored / size](int64_t row, uint8_t* codes, float* scales, float* biases) {
+    matrix.read_groups(row, codes, scales, biases);
+    for (int64_t g = matrix.cols() / matrix.group_size() - 1; g >= 0; g--) {  // each to where its parts stand
+      std::fill_n(scales + g * parts, parts, scales[g]);
+      std::fill_n(biases + g * parts, parts, biases[g]);
+    }
+  };
+  const int64_t groups = matrix.cols() / size;
   std::vector<uint8_t> codes(static_cast<size_t>(matrix.cols()));
   std::vector<float> scales(static_cast<size_t>(groups)), biases(scales);
   bool exact = true;
   for (int64_t r = 0; r < matrix.rows() && exact; r++) {
-    matrix.read_groups(r, codes.data(), scales.data(), biases.data());
+    read(r, codes.data(), scales.data(), biases.data());
     exact = std::all_of(scales.begin(), scales.end(), is_f16) && std::all_of(biases.begin(), biases.end(), is_f16);
   }
-  add_groups(layer, matrix.rows(), matrix.cols(), {matrix.bits(), matrix.group_size()}, exact ? DType::F16 : DType::F32,
-             [matrix](int64_t row, uint8_t* c, float* s, float* b) { matrix.read_groups(row, c, s, b); });
+  add_groups(layer_of(matrix.name()), matrix.tensor().shape, {matrix.bits(), size}, exact ? DType::F16 : DType::F32,
+             read);
 }
 
 void Converter::add_rounded(const std::shared_ptr<FloatRows>& rows, const std::string& layer) {
@@ -280,23 +299,30 @@ void Converter::add_rounded(const std::shared_ptr<FloatRows>& rows, const std::s
   // No scale is larger than twice the largest weight.
   const DType dtype = 2 * largest <= largest_f16 ? DType::F16 : DType::F32;
   const GroupLayout layout{options_.quantize_bits, static_cast<int>(options_.group_size)};
-  add_groups(layer, rows->rows(), rows->cols(), layout, dtype,
+  add_groups(layer, {rows->rows(), rows->cols()}, layout, dtype,
              [rows, layout, dtype](int64_t r, uint8_t* codes, float* scales, float* biases) {
                round_row(rows->row(r), rows->cols(), layout, dtype, codes, scales, biases);
              });
 }
 
 // The three tensors of MLX's layout: words of codes, scales, biases. `dtype` is that of the last two.
-void Converter::add_groups(const std::string& layer, int64_t rows, int64_t cols, GroupLayout layout, DType dtype,
+void Converter::add_groups(const std::string& layer, const std::vector<int64_t>& shape, GroupLayout layout, DType dtype,
                            const GroupReader& read) {
   layouts_[layer] = layout;
-  const int64_t groups = cols / layout.group_size;
+  const int64_t cols = shape.back(), groups = cols / layout.group_size;
+  int64_t rows = 1;
+  for (size_t i = 0; i + 1 < shape.size(); i++) rows *= shape[i];
+  const auto with_last = [&](int64_t size) {
+    std::vector<int64_t> sizes = shape;
+    sizes.back() = size;
+    return sizes;
+  };
   // Scales and biases come with the codes and are kept until it is their turn.
   struct Kept {
     std::vector<float> scales, biases;
   };
   const auto kept = std::make_shared<Kept>();
-  add(layer + ".weight", DType::U32, {rows, cols * layout.bits / 32}, [=](std::span<std::byte> out) {
+  add(layer + ".weight", DType::U32, with_last(cols * layout.bits / 32), [=](std::span<std::byte> out) {
     std::vector<uint8_t> codes(static_cast<size_t>(cols));
     kept->scales.resize(static_cast<size_t>(rows * groups));
     kept->biases.resize(kept->scales.size());
@@ -307,7 +333,7 @@ void Converter::add_groups(const std::string& layer, int64_t rows, int64_t cols,
     }
   });
   const auto add_floats = [&](const char* suffix, std::vector<float> Kept::*values) {
-    add(layer + suffix, dtype, {rows, groups}, [=](std::span<std::byte> out) {
+    add(layer + suffix, dtype, with_last(groups), [=](std::span<std::byte> out) {
       std::byte* at = out.data();
       for (const float value : (*kept).*values) store(value, dtype, at);
       ((*kept).*values) = {};

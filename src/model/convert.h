@@ -4,8 +4,10 @@
 // Nothing is lost unless that is asked for: floats and MLX's groups are copied, and GGUF's blocks become MLX's affine
 // groups of 32 with the same values to the last bit (Q4_0: scale d, bias -8d; Q4_1: d, m; Q5_0: d, -16d; Q5_1: d, m;
 // Q8_0: codes q + 128, d, -128d; the others as checkpoint/gguf_blocks.h says), with scales in F16 where all of a
-// matrix's can be, else in F32; those that no such groups hold (Q2_K, Q6_K and their like) become F32. What GGUF
-// changes (rotary rows, Gemma's norms, the direction of GPT-2's matrices) is changed back.
+// matrix's can be, else in F32. So do the formats of quantized folders whose numbers are such groups (GPTQ, AWQ, MXFP4,
+// whole numbers of compressed-tensors and bitsandbytes). What no such groups hold (Q2_K, Q6_K and their like, FP8 with
+// scales, NF4, GPTQ in the order of activations) becomes F32. What GGUF changes (rotary rows, Gemma's norms, the
+// direction of GPT-2's matrices) is changed back.
 #pragma once
 
 #include <cstdint>

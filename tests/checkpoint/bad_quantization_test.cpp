@@ -82,10 +82,10 @@ TEST_CASE("config.json's quantization: what it may say") {
        "config.json: unknown quantization mode (where: quantization.mode; expected \"affine\", found \"mxfp4\")"},
       {"another mode of a layer", R"({"quantization":{"l":{"bits":4,"group_size":32,"mode":"nvfp4"}}})", fitting,
        "config.json: unknown quantization mode (where: quantization.l.mode; expected \"affine\", found \"nvfp4\")"},
-      {"another method", R"({"quantization_config":{"quant_method":"gptq","bits":4}})", fitting,
-       "config.json: unknown quantization method (where: quantization_config.quant_method; expected affine groups as "
-       "MLX "
-       "writes them (bits, group_size), found \"gptq\")"},
+      {"another method", R"({"quantization_config":{"quant_method":"hqq","bits":4}})", fitting,
+       "config.json: unknown quantization method (where: quantization_config.quant_method; expected one of fp8, "
+       "fbgemm_fp8, mxfp4, gptq, awq, compressed-tensors, bitsandbytes, or affine groups as MLX writes them (bits, "
+       "group_size, no quant_method), found \"hqq\")"},
       {"unknown bits", R"({"quantization":{"bits":7,"group_size":32}})", fitting,
        "config.json: unknown quantization (where: quantization.bits; expected one of 2, 3, 4, 5, 6, 8, found 7)"},
       {"bits as a text", R"({"quantization":{"bits":"4","group_size":32}})", fitting,
@@ -156,10 +156,10 @@ TEST_CASE("quantized tensors that contradict config.json or one another") {
        "[32])"},
       {"weights of a dtype that cannot be read",
        "{}",
-       {{"l.weight", {DType::F8E4M3, {4, 8}}}},
-       "model.safetensors: weights of this dtype cannot be read (where: l.weight; expected F32, F16, BF16, F64 or a "
-       "known "
-       "quantization, found F8_E4M3)"},
+       {{"l.weight", {DType::F8E4M3FNUZ, {4, 8}}}},
+       "model.safetensors: weights of this dtype cannot be read (where: l.weight; expected F32, F16, BF16, F64, "
+       "F8_E4M3, "
+       "F8_E5M2 or a known quantization, found F8_E4M3FNUZ)"},
       {"four dimensions",
        "{}",
        {{"l.weight", {DType::F16, {2, 2, 2, 4}}}},
