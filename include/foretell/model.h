@@ -33,10 +33,11 @@ enum class Precision {
 
 struct LoadOptions {
   Precision precision = Precision::Fast;
-  int quantize_bits = 0;                 // 8 or 4: float weights are quantized so while loading; 0: used as they are
-  int threads = 0;                       // 0: the physical cores that the process may use
-  std::string isa = {};                  // "portable", "avx2" or "avx512"; empty: the best that this machine has
+  int quantize_bits = 0;  // 8 or 4: float weights are quantized so while loading; 0: used as they are
+  int threads = 0;        // 0: the physical cores that the process may use
+  std::string isa = {};   // "portable", "avx2" or "avx512"; empty: the best that this machine has
   std::function<void(double)> progress = {};  // called now and then with the part of the loading that is done, 0 to 1
+  std::function<void(const std::string&)> log = {};  // called with a line where something takes longer than one expects
 };
 
 class Sequence;
@@ -98,7 +99,9 @@ class Sequence {
 
   int64_t length() const;  // tokens read
   int64_t capacity() const;
-  void truncate(int64_t length);  // forgets all tokens from `length` on
+  // Forgets all tokens from `length` on. Models that carry a state along (delta rule, short convolutions) compute the
+  // rest again in the next step.
+  void truncate(int64_t length);
 
   class Implementation;
   Implementation& implementation() const { return *implementation_; }

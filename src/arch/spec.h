@@ -148,6 +148,9 @@ struct Experts {
 // An embedding of the token for each layer, that is mixed in after the MLP (Gemma 3n, Gemma 4).
 struct PerLayerInput {
   int64_t dims = 0;
+  // What is mixed in is sum_scale * (embedding_scale * embedding + norm(projection_scale * projection(x))), where x is
+  // the token's embedding.
+  float embedding_scale = 1, projection_scale = 1, sum_scale = 1;
   Activation activation = Activation::GeluTanh;
   NormSpec norm;
 };

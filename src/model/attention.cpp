@@ -1,8 +1,11 @@
 #include "model/attention.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
+#include "base/exact_math.h"
+#include "model/norm.h"
 #include "model/rotary.h"
 
 namespace foretell {
@@ -16,6 +19,17 @@ constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * t
 constexpr float log2_e = 1.44269504f;
 constexpr float nothing_seen = -1e30f;  // the maximum of a row that saw no key yet
 
+// log(1 + floor((position + 1) / floor_scale)) * scale + 1
+float growth(const QueryGrowth& g, int64_t position) {
+  const double steps = std::floor(static_cast<double>(position + 1) / g.floor_scale);
+  return static_cast<float>(exact_log(1 + steps) * g.scale + 1);
+}
+
+// Scores fall with the distance to the key; `query` is the query's position counted from the chunk's first key.
+void add_alibi(const SoftmaxRow& row, int64_t query, float slope, float* scores) {
+  for (int j = row.begin; j < row.end; j++) scores[j] += slope * static_cast<float>(j - query);
+}
+
 }  // namespace
 
 AttentionEngine::AttentionEngine(const ModelSpec& spec, const Weights& weights, const kernels::Table& table,
@@ -23,28 +37,15 @@ AttentionEngine::AttentionEngine(const ModelSpec& spec, const Weights& weights, 
     : spec_(spec), weights_(weights), table_(table), layout_(layout), pool_(pool) {
   int64_t heads = 0, group = 1, key_stride = 0, value_stride = 0;
   for (size_t l = 0; l < spec.layers.size(); l++) {
+    rotary_of_layer_.push_back(-1);
+    if (attention_of(spec.layers[l]) == nullptr) continue;
     const Attention& a = attention(l);
     heads = std::max(heads, a.heads);
     group = std::max(group, a.heads / a.kv_heads);
     key_stride = std::max(key_stride, layout.key_stride(l));
     value_stride = std::max(value_stride, layout.value_stride(l));
     output_stride_ = std::max(output_stride_, round_up(a.heads * a.value_head_dim, kernels::unit_rows));
-    rotary_of_layer_.push_back(-1);
-    if (!a.rotary) continue;
-    RotaryTable wanted{.frequencies = rotary_frequencies(*a.rotary),
-                       .magnitude = rotary_magnitude(*a.rotary),
-                       .cosines = {},
-                       .sines = {}};
-    const auto same = [&](const RotaryTable& t) {
-      return t.frequencies == wanted.frequencies && t.magnitude == wanted.magnitude;
-    };
-    const auto found = std::find_if(rotary_tables_.begin(), rotary_tables_.end(), same);
-    rotary_of_layer_.back() = static_cast<int>(found - rotary_tables_.begin());
-    if (found != rotary_tables_.end()) continue;
-    const auto pairs = static_cast<int64_t>(wanted.frequencies.size());
-    wanted.cosines = AlignedBuffer<float>(max_rows * pairs);
-    wanted.sines = AlignedBuffer<float>(max_rows * pairs);
-    rotary_tables_.push_back(std::move(wanted));
+    if (a.rotary) rotary_of_layer_.back() = rotary_table(*a.rotary, max_rows);
   }
   positions_.resize(static_cast<size_t>(max_rows));
   output_ = AlignedBuffer<float>(max_rows * output_stride_);
@@ -66,10 +67,36 @@ AttentionEngine::AttentionEngine(const ModelSpec& spec, const Weights& weights, 
     w.running.resize(static_cast<size_t>(std::max(rows, heads)));
     w.key = AlignedBuffer<float>(key_stride);
     w.value = AlignedBuffer<float>(value_stride);
+    w.nothing = AlignedBuffer<float>(value_stride);
     w.integers = AlignedBuffer<int8_t>(std::max(key_stride, value_stride));
     w.output = AlignedBuffer<float>(output_stride_);
     workers_.push_back(std::move(w));
   }
+}
+
+// Layers that turn alike share a table.
+int AttentionEngine::rotary_table(const Rotary& rotary, int64_t max_rows) {
+  RotaryTable wanted{.rotary = &rotary,
+                     .frequencies = rotary_frequencies(rotary, 0),
+                     .piece_frequencies = {},
+                     .magnitude = rotary_magnitude(rotary),
+                     .cosines = {},
+                     .sines = {}};
+  // One length beyond any original context tells apart what depends on it.
+  constexpr int64_t long_text = int64_t{1} << 40;
+  const auto same = [&](const RotaryTable& t) {
+    return t.frequencies == wanted.frequencies && t.magnitude == wanted.magnitude &&
+           rotary_frequencies(*t.rotary, long_text) == rotary_frequencies(rotary, long_text) &&
+           rotary_regime(*t.rotary, long_text) == rotary_regime(rotary, long_text);
+  };
+  const auto found = std::find_if(rotary_tables_.begin(), rotary_tables_.end(), same);
+  const auto index = static_cast<int>(found - rotary_tables_.begin());
+  if (found != rotary_tables_.end()) return index;
+  const auto pairs = static_cast<int64_t>(wanted.frequencies.size());
+  wanted.cosines = AlignedBuffer<float>(max_rows * pairs);
+  wanted.sines = AlignedBuffer<float>(max_rows * pairs);
+  rotary_tables_.push_back(std::move(wanted));
+  return index;
 }
 
 void AttentionEngine::begin(std::span<const Piece> pieces, int64_t rows) {
@@ -84,6 +111,13 @@ void AttentionEngine::begin(std::span<const Piece> pieces, int64_t rows) {
     for (int64_t first = 0; first < piece.rows; first += tile_queries_)
       tasks_.push_back({static_cast<int64_t>(p), first, std::min(tile_queries_, piece.rows - first)});
   }
+  for (RotaryTable& t : rotary_tables_) {
+    t.piece_frequencies.clear();
+    for (const Piece& piece : pieces)
+      t.piece_frequencies.push_back(rotary_regime(*t.rotary, piece.length) == 0
+                                        ? std::vector<float>{}
+                                        : rotary_frequencies(*t.rotary, piece.length));
+  }
   // The longest first: the short ones then even out what the threads have left.
   std::stable_sort(tasks_.begin(), tasks_.end(), [&](const Task& a, const Task& b) {
     return pieces[static_cast<size_t>(a.piece)].start + a.first > pieces[static_cast<size_t>(b.piece)].start + b.first;
@@ -92,6 +126,7 @@ void AttentionEngine::begin(std::span<const Piece> pieces, int64_t rows) {
     split_chunks_ = round_up(chunks, 16);
     int64_t heads = 0, value_stride = 0;
     for (size_t l = 0; l < spec_.layers.size(); l++) {
+      if (attention_of(spec_.layers[l]) == nullptr) continue;
       heads = std::max(heads, attention(l).heads);
       value_stride = std::max(value_stride, layout_.value_stride(l));
     }
@@ -104,14 +139,23 @@ void AttentionEngine::compute_angles(int thread) {
   const Range mine = share(rows_, thread, pool_.size());
   for (RotaryTable& t : rotary_tables_) {
     const auto pairs = static_cast<int64_t>(t.frequencies.size());
-    for (int64_t r = mine.begin; r < mine.end; r++)
-      rotary_angles(t.frequencies, t.magnitude, positions_[static_cast<size_t>(r)], t.cosines.data() + r * pairs,
-                    t.sines.data() + r * pairs);
+    for (size_t p = 0; p < pieces_.size(); p++) {
+      const Piece& piece = pieces_[p];
+      const std::vector<float>& own = t.piece_frequencies[p];
+      const int64_t end = std::min(mine.end, piece.first_row + piece.rows);
+      for (int64_t r = std::max(mine.begin, piece.first_row); r < end; r++)
+        rotary_angles(own.empty() ? t.frequencies : own, t.magnitude, positions_[static_cast<size_t>(r)],
+                      t.cosines.data() + r * pairs, t.sines.data() + r * pairs);
+    }
   }
 }
 
-const float* AttentionEngine::attend(size_t layer, const Projections& in, int thread) {
+float* AttentionEngine::attend(size_t layer, const Projections& in, int thread) {
   Worker& worker = workers_[static_cast<size_t>(thread)];
+  if (attention(layer).qk_norm == Attention::QkNorm::Whole) {
+    normalize_whole(layer, in, thread);
+    pool_.barrier();
+  }
   if (rows_ == 1) {
     attend_split(layer, in, thread);
     pool_.barrier();
@@ -119,6 +163,7 @@ const float* AttentionEngine::attend(size_t layer, const Projections& in, int th
   }
   const int64_t kv_heads = attention(layer).kv_heads;
   for (const Piece& piece : pieces_) {
+    if (attention(layer).kv_layer >= 0) break;  // another layer has kept them
     const Range mine = share(piece.rows, thread, pool_.size());
     for (int64_t r = mine.begin; r < mine.end; r++)
       for (int64_t h = 0; h < kv_heads; h++) remember(layer, in, piece, r, h, worker);
@@ -132,33 +177,74 @@ const float* AttentionEngine::attend(size_t layer, const Projections& in, int th
   return output_.data();
 }
 
-// The norm and the turn that queries and keys go through before they meet.
-void AttentionEngine::prepare_head(size_t layer, const Norm& norm, int64_t row, float* head) const {
+// The oldest key that a token sees.
+int64_t AttentionEngine::oldest(size_t layer, int64_t position) const {
   const Attention& a = attention(layer);
-  if (norm.present()) table_.rms_norm(head, norm.weight.data(), a.head_dim, a.qk_norm_spec.epsilon, head);
+  const int64_t in_window = a.window > 0 ? std::max<int64_t>(0, position - a.window + 1) : 0;
+  return std::max(in_window, a.chunk > 0 ? position / a.chunk * a.chunk : 0);
+}
+
+// The norm over all heads of a row at once.
+void AttentionEngine::normalize_whole(size_t layer, const Projections& in, int thread) const {
+  const Attention& a = attention(layer);
+  const AttentionWeights& w = weights_.layers[layer].attention;
+  const Range mine = share(rows_, thread, pool_.size());
+  for (int64_t r = mine.begin; r < mine.end; r++) {
+    float* query = in.queries + r * in.query_stride;
+    apply_norm(table_, a.qk_norm_spec, w.query_norm.weight.data(), w.query_norm.bias.data(), query,
+               a.heads * a.head_dim, query);
+    if (a.kv_layer >= 0) continue;
+    float* key = in.keys + r * in.key_stride;
+    apply_norm(table_, a.qk_norm_spec, w.key_norm.weight.data(), w.key_norm.bias.data(), key, a.kv_heads * a.head_dim,
+               key);
+  }
+}
+
+void AttentionEngine::turn_head(size_t layer, int64_t row, float* head) const {
   const int table = rotary_of_layer_[layer];
   if (table < 0) return;
+  const Rotary& rotary = *attention(layer).rotary;
   const RotaryTable& t = rotary_tables_[static_cast<size_t>(table)];
   const auto pairs = static_cast<int64_t>(t.frequencies.size());
-  turn(head, a.rotary->pairing, t.cosines.data() + row * pairs, t.sines.data() + row * pairs, pairs);
+  turn(head + rotary.first, rotary.pairing, t.cosines.data() + row * pairs, t.sines.data() + row * pairs, pairs);
+}
+
+// What queries and keys go through before they meet: the head `index` of a row.
+void AttentionEngine::prepare_head(size_t layer, const Norm& norm, int64_t index, int64_t row, float* head) const {
+  using QkNorm = Attention::QkNorm;
+  const Attention& a = attention(layer);
+  if (a.clip > 0)
+    for (int64_t d = 0; d < a.head_dim; d++) head[d] = std::clamp(head[d], -a.clip, a.clip);
+  if (a.qk_norm_after_rotary) turn_head(layer, row, head);
+  if (a.qk_norm == QkNorm::PerHead || a.qk_norm == QkNorm::PerHeadOwn) {
+    const int64_t at = a.qk_norm == QkNorm::PerHeadOwn ? index * round_up(a.head_dim, kernels::unit_rows) : 0;
+    apply_norm(table_, a.qk_norm_spec, norm.weight.data() + at, norm.bias.data() + at, head, a.head_dim, head);
+  }
+  if (!a.qk_norm_after_rotary) turn_head(layer, row, head);
 }
 
 void AttentionEngine::remember(size_t layer, const Projections& in, const Piece& piece, int64_t row, int64_t kv_head,
                                Worker& worker) {
   const Attention& a = attention(layer);
-  const int64_t position = piece.start + row, r = piece.first_row + row;
+  const AttentionWeights& w = weights_.layers[layer].attention;
+  const int64_t position = piece.start + row, r = piece.first_row + row, own_dims = a.head_dim - in.shared_dims;
+  float *key = worker.key.data(), *value = worker.value.data();
   // Copied, since the kernels read whole vectors and the heads stand side by side.
-  std::memcpy(worker.key.data(), in.keys + r * in.key_stride + kv_head * a.head_dim,
-              static_cast<size_t>(a.head_dim) * 4);
-  std::memset(worker.key.data() + a.head_dim, 0, static_cast<size_t>(layout_.key_stride(layer) - a.head_dim) * 4);
-  std::memcpy(worker.value.data(), in.values + r * in.value_stride + kv_head * a.value_head_dim,
+  std::memcpy(key, in.keys + r * in.key_stride + kv_head * own_dims, static_cast<size_t>(own_dims) * 4);
+  if (in.shared_dims > 0)
+    std::memcpy(key + own_dims, in.shared_keys + r * in.shared_stride, static_cast<size_t>(in.shared_dims) * 4);
+  std::memset(key + a.head_dim, 0, static_cast<size_t>(layout_.key_stride(layer) - a.head_dim) * 4);
+  std::memcpy(value, in.values + r * in.value_stride + kv_head * a.value_head_dim,
               static_cast<size_t>(a.value_head_dim) * 4);
-  std::memset(worker.value.data() + a.value_head_dim, 0,
-              static_cast<size_t>(layout_.value_stride(layer) - a.value_head_dim) * 4);
-  prepare_head(layer, weights_.layers[layer].key_norm, r, worker.key.data());
+  std::memset(value + a.value_head_dim, 0, static_cast<size_t>(layout_.value_stride(layer) - a.value_head_dim) * 4);
+  prepare_head(layer, w.key_norm, kv_head, r, key);
+  if (a.clip > 0)
+    for (int64_t d = 0; d < a.value_head_dim; d++) value[d] = std::clamp(value[d], -a.clip, a.clip);
+  if (a.value_norm)
+    apply_norm(table_, *a.value_norm, w.value_norm.weight.data(), w.value_norm.bias.data(), value, a.value_head_dim,
+               value);
   const auto head = layout_.head(piece.cache->block(position / chunk_keys), layer, kv_head);
-  layout_.store(table_, head, layer, position % chunk_keys, worker.key.data(), worker.value.data(),
-                worker.integers.data());
+  layout_.store(table_, head, layer, position % chunk_keys, key, value, worker.integers.data());
 }
 
 AttentionEngine::QueryRows AttentionEngine::gather_queries(size_t layer, const Projections& in, const Piece& piece,
@@ -176,7 +262,12 @@ AttentionEngine::QueryRows AttentionEngine::gather_queries(size_t layer, const P
     std::memcpy(query, in.queries + row * in.query_stride + (kv_head * group + r % group) * a.head_dim,
                 static_cast<size_t>(a.head_dim) * 4);
     std::memset(query + a.head_dim, 0, static_cast<size_t>(stride - a.head_dim) * 4);
-    prepare_head(layer, weights_.layers[layer].query_norm, row, query);
+    const int64_t head = kv_head * group + r % group;
+    prepare_head(layer, weights_.layers[layer].attention.query_norm, head, row, query);
+    if (a.query_growth) {
+      const float factor = growth(*a.query_growth, piece.start + first + r / group);
+      for (int64_t d = 0; d < a.head_dim; d++) query[d] *= factor;
+    }
     if (layout_.key_mix(layer) > 0) table_.mix(query, a.head_dim, layout_.key_mix(layer));
     if (layout_.format() == KvFormat::Int8)
       worker.query_scales[static_cast<size_t>(r)] =
@@ -186,8 +277,8 @@ AttentionEngine::QueryRows AttentionEngine::gather_queries(size_t layer, const P
 }
 
 // Scores of `end` keys, their softmax, and the sum of the values so weighted; all in float32.
-void AttentionEngine::weigh_floats(size_t layer, const KvLayout::Head& head, int end, const QueryRows& rows,
-                                   Worker& worker) {
+void AttentionEngine::weigh_floats(size_t layer, int64_t kv_head, int64_t first_key, const KvLayout::Head& head,
+                                   int end, const QueryRows& rows, Worker& worker) {
   const Attention& a = attention(layer);
   const int64_t key_stride = layout_.key_stride(layer), value_stride = layout_.value_stride(layer);
   const auto* keys = reinterpret_cast<const float*>(head.keys);
@@ -197,6 +288,9 @@ void AttentionEngine::weigh_floats(size_t layer, const KvLayout::Head& head, int
   for (int r = 0; r < rows.rows; r++) {
     SoftmaxRow& row = worker.chunk[static_cast<size_t>(r)];
     float* scores = worker.scores.data() + r * chunk_keys;
+    if (!a.alibi.empty())
+      add_alibi(row, rows.first_position + r / rows.heads - first_key,
+                a.alibi[static_cast<size_t>(kv_head * rows.heads + r % rows.heads)] / a.scale, scores);
     const int64_t done = row.begin < row.end ? round_up(row.end, 16) : 0;
     if (done > 0) table_.softmax(row, scores);
     if (done < end) std::memset(scores + done, 0, static_cast<size_t>(end - done) * 4);
@@ -245,9 +339,8 @@ void AttentionEngine::attend_chunk(size_t layer, const KvCache& cache, int64_t k
   const int end = static_cast<int>(std::min<int64_t>(chunk_keys, rows.last_position + 1 - first_key));
   for (int r = 0; r < rows.rows; r++) {
     const int64_t position = rows.first_position + r / rows.heads;
-    const int64_t oldest = a.window > 0 ? position - a.window + 1 : 0;  // the oldest key that this row sees
     SoftmaxRow& row = worker.chunk[static_cast<size_t>(r)];
-    row.begin = static_cast<int>(std::clamp<int64_t>(oldest - first_key, 0, chunk_keys));
+    row.begin = static_cast<int>(std::clamp<int64_t>(oldest(layer, position) - first_key, 0, chunk_keys));
     row.end = static_cast<int>(std::clamp<int64_t>(position + 1 - first_key, 0, chunk_keys));
     row.cap = a.logit_cap;
     row.scale = a.logit_cap == 0 ? a.scale * log2_e : a.scale;
@@ -256,7 +349,7 @@ void AttentionEngine::attend_chunk(size_t layer, const KvCache& cache, int64_t k
   if (layout_.format() == KvFormat::Int8) {
     weigh_integers(layer, head, end, rows, worker);
   } else {
-    weigh_floats(layer, head, end, rows, worker);
+    weigh_floats(layer, kv_head, first_key, head, end, rows, worker);
   }
 }
 
@@ -274,9 +367,13 @@ void AttentionEngine::merge_chunk(int64_t values, SoftmaxRow& running, float* to
   running.maximum = top;
 }
 
-int64_t AttentionEngine::first_chunk(size_t layer, int64_t position) const {
-  const int64_t window = attention(layer).window;
-  return window > 0 ? std::max<int64_t>(0, position - window + 1) / chunk_keys : 0;
+// The head's learned score takes part in the softmax like a key whose value is nothing.
+void AttentionEngine::merge_sink(size_t layer, int64_t head, SoftmaxRow& running, float* total,
+                                 const Worker& worker) const {
+  if (!attention(layer).sinks) return;
+  const SoftmaxRow sink{
+      .begin = 0, .end = 1, .maximum = weights_.layers[layer].attention.sinks[head] * log2_e, .sum = 1};
+  merge_chunk(layout_.value_stride(layer), running, total, sink, worker.nothing.data());
 }
 
 void AttentionEngine::attend_task(size_t layer, const Projections& in, const Task& task, int64_t kv_head,
@@ -294,7 +391,9 @@ void AttentionEngine::attend_task(size_t layer, const Projections& in, const Tas
   }
   for (int r = 0; r < rows.rows; r++) {
     const int64_t row = piece.first_row + task.first + r / rows.heads, head = kv_head * rows.heads + r % rows.heads;
-    finish_head(layer, worker.total.data() + r * value_stride, worker.running[static_cast<size_t>(r)].sum,
+    float* total = worker.total.data() + r * value_stride;
+    merge_sink(layer, head, worker.running[static_cast<size_t>(r)], total, worker);
+    finish_head(layer, total, worker.running[static_cast<size_t>(r)].sum,
                 output_.data() + row * output_stride_ + head * a.value_head_dim);
   }
 }
@@ -320,7 +419,7 @@ void AttentionEngine::attend_split(size_t layer, const Projections& in, int thre
     const int64_t kv_head = i / chunks, chunk = first + i % chunks;
     if (kv_head != gathered_for) rows = gather_queries(layer, in, piece, 0, 1, kv_head, worker);
     gathered_for = kv_head;
-    if (chunk == piece.start / chunk_keys) remember(layer, in, piece, 0, kv_head, worker);
+    if (chunk == piece.start / chunk_keys && a.kv_layer < 0) remember(layer, in, piece, 0, kv_head, worker);
     attend_chunk(layer, *piece.cache, kv_head, chunk, rows, worker);
     for (int r = 0; r < rows.rows; r++) {
       const int64_t at = (kv_head * rows.heads + r) * split_chunks_ + chunk - first;
@@ -331,7 +430,7 @@ void AttentionEngine::attend_split(size_t layer, const Projections& in, int thre
   }
 }
 
-const float* AttentionEngine::merge_split(size_t layer, Worker& worker) {
+float* AttentionEngine::merge_split(size_t layer, Worker& worker) {
   const Attention& a = attention(layer);
   const int64_t position = pieces_.front().start, value_stride = layout_.value_stride(layer);
   const int64_t chunks = position / chunk_keys + 1 - first_chunk(layer, position);
@@ -341,6 +440,7 @@ const float* AttentionEngine::merge_split(size_t layer, Worker& worker) {
     for (int64_t at = h * split_chunks_; at < h * split_chunks_ + chunks; at++)
       merge_chunk(value_stride, running, total, split_rows_[static_cast<size_t>(at)],
                   split_values_.data() + at * value_stride);
+    merge_sink(layer, h, running, total, worker);
     finish_head(layer, total, running.sum, worker.output.data() + h * a.value_head_dim);
   }
   return worker.output.data();

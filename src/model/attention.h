@@ -22,15 +22,19 @@ namespace foretell {
 struct Piece {
   KvCache* cache = nullptr;
   int64_t first_row = 0, rows = 0;
-  int64_t start = 0;  // the position of its first row
+  int64_t start = 0;   // the position of its first row
+  int64_t length = 0;  // of the whole sequence after this step: some rotary scalings depend on it
 };
 
 // What a layer's projections left: rows of heads side by side. Strides in floats.
 struct Projections {
-  const float* queries;  // [rows, heads * head_dim]
-  const float* keys;     // [rows, kv_heads * head_dim]
-  const float* values;   // [rows, kv_heads * value_head_dim]
+  float* queries;  // [rows, heads * head_dim]
+  float* keys;     // [rows, kv_heads * head_dim], less the shared dimensions
+  float* values;   // [rows, kv_heads * value_head_dim]
   int64_t query_stride, key_stride, value_stride;
+  // LatentAttention: the last dimensions of the keys, which all heads share; [rows, shared_dims].
+  const float* shared_keys = nullptr;
+  int64_t shared_dims = 0, shared_stride = 0;
 };
 
 class AttentionEngine {
@@ -46,12 +50,14 @@ class AttentionEngine {
   // Called by all threads when the projections of `layer` are complete: keeps the new keys and values and attends.
   // Returns what each row's heads gathered, [rows, heads * value_head_dim] with output_stride(); with one row each
   // thread has its own copy.
-  const float* attend(size_t layer, const Projections& in, int thread);
+  float* attend(size_t layer, const Projections& in, int thread);
   int64_t output_stride() const { return output_stride_; }
 
  private:
   struct RotaryTable {
-    std::vector<float> frequencies;  // [pairs]
+    const Rotary* rotary = nullptr;
+    std::vector<float> frequencies;                     // [pairs], of a short sequence
+    std::vector<std::vector<float>> piece_frequencies;  // of the batch's pieces, where they depend on the length
     float magnitude = 1;
     AlignedBuffer<float> cosines, sines;  // [rows, pairs]
   };
@@ -73,6 +79,7 @@ class AttentionEngine {
     AlignedBuffer<float> total;                       // [rows, value stride]: of the chunks so far
     std::vector<kernels::SoftmaxRow> chunk, running;  // [rows]
     AlignedBuffer<float> key, value;                  // one head's, padded with zeros
+    AlignedBuffer<float> nothing;                     // [value stride] zeros
     AlignedBuffer<int8_t> integers;
     AlignedBuffer<float> output;  // [heads * value_head_dim], for a batch of one row
   };
@@ -81,21 +88,27 @@ class AttentionEngine {
   };
 
   const Attention& attention(size_t layer) const { return *attention_of(spec_.layers[layer]); }
-  void prepare_head(size_t layer, const Norm& norm, int64_t row, float* head) const;
+  int rotary_table(const Rotary& rotary, int64_t max_rows);
+  int64_t oldest(size_t layer, int64_t position) const;
+  void normalize_whole(size_t layer, const Projections& in, int thread) const;
+  void prepare_head(size_t layer, const Norm& norm, int64_t index, int64_t row, float* head) const;
+  void turn_head(size_t layer, int64_t row, float* head) const;
+  void merge_sink(size_t layer, int64_t head, kernels::SoftmaxRow& running, float* total, const Worker& worker) const;
   void remember(size_t layer, const Projections& in, const Piece& piece, int64_t row, int64_t kv_head, Worker& worker);
   QueryRows gather_queries(size_t layer, const Projections& in, const Piece& piece, int64_t first, int64_t count,
                            int64_t kv_head, Worker& worker);
   void attend_chunk(size_t layer, const KvCache& cache, int64_t kv_head, int64_t chunk, const QueryRows& rows,
                     Worker& worker);
-  void weigh_floats(size_t layer, const KvLayout::Head& head, int end, const QueryRows& rows, Worker& worker);
+  void weigh_floats(size_t layer, int64_t kv_head, int64_t first_key, const KvLayout::Head& head, int end,
+                    const QueryRows& rows, Worker& worker);
   void weigh_integers(size_t layer, const KvLayout::Head& head, int end, const QueryRows& rows, Worker& worker);
   void attend_task(size_t layer, const Projections& in, const Task& task, int64_t kv_head, Worker& worker);
   void attend_split(size_t layer, const Projections& in, int thread);
-  const float* merge_split(size_t layer, Worker& worker);
+  float* merge_split(size_t layer, Worker& worker);
   void merge_chunk(int64_t values, kernels::SoftmaxRow& running, float* total, const kernels::SoftmaxRow& chunk,
                    const float* gathered) const;
   void finish_head(size_t layer, const float* total, float sum, float* out) const;
-  int64_t first_chunk(size_t layer, int64_t position) const;
+  int64_t first_chunk(size_t layer, int64_t position) const { return oldest(layer, position) / kernels::chunk_keys; }
 
   const ModelSpec& spec_;
   const Weights& weights_;

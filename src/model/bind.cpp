@@ -1,11 +1,10 @@
 #include <algorithm>
-#include <array>
 #include <atomic>
-#include <map>
 #include <string>
 
-#include "arch/open_model.h"
+#include "base/exact_math.h"
 #include "foretell/error.h"
+#include "model/finder.h"
 #include "model/weights.h"
 
 namespace foretell {
@@ -13,92 +12,23 @@ namespace {
 
 constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-std::string text_of(const std::vector<int64_t>& shape) {
-  std::string text = "[";
-  for (const int64_t n : shape) text += (text.size() > 1 ? ", " : "") + std::to_string(n);
-  return text + "]";
-}
-
-// The tensors of one layer (or, with layer -1, of no layer) by their roles, found in the checkpoint and checked.
-class Finder {
- public:
-  Finder(const Family& family, const ModelSpec& spec, const Checkpoint& checkpoint)
-      : family_(family), checkpoint_(checkpoint) {
-    for (TensorSpec& tensor : tensor_table(family, spec)) {
-      const auto key = std::tuple(tensor.layer, tensor.role, tensor.part);
-      tensors_.emplace(key, std::move(tensor));
-    }
-  }
-
-  bool has(int64_t layer, Role role, Part part) const { return tensors_.contains(std::tuple(layer, role, part)); }
-
-  MatrixSource matrix(int64_t layer, Role role) const {
-    const TensorSpec& spec = tensors_.at(std::tuple(layer, role, Part::Weight));
-    MatrixSource source;
-    source.stored = StoredMatrix::find(checkpoint_, stored_name(family_, checkpoint_, spec.name));
-    // Conv1D's [inputs, outputs] is the layout of float tensors in published folders; groups and GGUF have outputs
-    // first.
-    source.transposed = family_.conv1d && layer >= 0 && source.stored.layout() == StoredMatrix::Layout::Float &&
-                        checkpoint_.format != "gguf";
-    std::vector<int64_t> expected = spec.shape;
-    if (family_.conv1d && layer >= 0 && !source.transposed) std::swap(expected[0], expected[1]);
-    check(source.stored.tensor().file, source.stored.name(), expected, {source.stored.rows(), source.stored.cols()});
-    source.rows = expected[source.transposed ? 1 : 0];
-    source.cols = expected[source.transposed ? 0 : 1];
-    return source;
-  }
-
-  int64_t size(int64_t layer, Role role) const {
-    return tensors_.at(std::tuple(layer, role, Part::Weight)).shape.front();
-  }
-
-  // Elements [first, first + count) of a vector, padded; all of it where count is -1.
-  Vector vector(int64_t layer, Role role, Part part, int64_t first = 0, int64_t count = -1) const {
-    const TensorSpec& spec = tensors_.at(std::tuple(layer, role, part));
-    const TensorView& view = checkpoint_.at(stored_name(family_, checkpoint_, spec.name));
-    check(view.file, spec.name, spec.shape, view.shape);
-    if (count < 0) count = view.elements();
-    Vector values(round_up(count, kernels::unit_rows));
-    read_floats(view, first, first + count, values.data());
-    return values;
-  }
-
-  // A float matrix as rows of floats, each padded like a vector.
-  Vector table(int64_t layer, Role role, int64_t rows, int64_t cols) const {
-    const MatrixSource source = matrix(layer, role);
-    const int64_t stride = round_up(cols, kernels::unit_rows);
-    Vector values(rows * stride);
-    for (int64_t r = 0; r < rows; r++) source.stored.read_row(r, values.data() + r * stride);
-    return values;
-  }
-
- private:
-  void check(const std::filesystem::path& file, const std::string& name, const std::vector<int64_t>& expected,
-             const std::vector<int64_t>& found) const {
-    if (expected == found) return;
-    throw Error({.what = "a tensor has another shape than config.json says",
-                 .file = file.string(),
-                 .where = name,
-                 .expected = text_of(expected),
-                 .found = text_of(found)});
-  }
-
-  const Family& family_;
-  const Checkpoint& checkpoint_;
-  std::map<std::tuple<int64_t, Role, Part>, TensorSpec> tensors_;
-};
-
 // Matrices to pack, with their places in the arena.
 class PackingPlan {
  public:
   PackingPlan(int quantize_bits, Precision precision) : quantize_bits_(quantize_bits), precision_(precision) {}
 
-  void begin_layer() { steps_.emplace_back(); }
+  // `of_layer`: what is added next belongs to a layer, not to the ends.
+  void begin(bool of_layer) {
+    steps_.emplace_back();
+    layers_ = of_layer;
+  }
+  bool quantized() const { return quantized_; }  // some matrix of a layer
   // `matrices` stand one after the other in the arena or, with `in_turn`, unit by unit in turn.
   void add(std::vector<std::pair<MatrixSource, PackedMatrix*>> matrices, bool in_turn = false) {
     int64_t turn_bytes = 0;
     for (auto& [source, target] : matrices) {
       *target = plan_packing(source, quantize_bits_, precision_);
+      quantized_ = quantized_ || (layers_ && kernels::is_affine(target->format));
       turn_bytes += target->stride;
       // Only matrices of one shape and format can take turns.
       in_turn = in_turn && target->bytes() == matrices.front().second->bytes();
@@ -161,85 +91,270 @@ class PackingPlan {
   Precision precision_;
   std::vector<std::vector<Job>> steps_;
   int64_t bytes_ = 0;
+  bool layers_ = false, quantized_ = false;
 };
 
-Norm bind_norm(const Finder& find, int64_t layer, Role role, const std::optional<NormSpec>& spec) {
+// Binds what belongs to one layer (or, at Place{}, to none).
+class Binder {
+ public:
+  Binder(const Finder& find, const ModelSpec& spec, PackingPlan& plan, Place place)
+      : find_(find), spec_(spec), plan_(plan), place_(place) {}
+
+  Binder of_expert(int64_t expert) const { return {find_, spec_, plan_, {place_.layer, expert}}; }
+
+  Norm norm(Role role, const std::optional<NormSpec>& spec, int64_t size) const;
+  Norm head_norm(Role role, const Attention& attention, int64_t heads) const;
+  MatrixSource linear(Linear& target, Role role, const Rows& rows = {}) const {
+    target.bias = find_.vector(place_, role, Part::Bias, rows);
+    return find_.matrix(place_, role, rows);
+  }
+  void pack(Linear& target, Role role, const Rows& rows = {}) const {
+    plan_.add({{linear(target, role, rows), &target.weight}});
+  }
+  void attention(const Attention& a, AttentionWeights& w) const;
+  void latent(const LatentAttention& latent, AttentionWeights& w) const;
+  void delta(const DeltaNet& d, DeltaWeights& w) const;
+  void convolution(const ShortConvolution& c, ConvolutionWeights& w) const;
+  struct MlpRoles {
+    Role gate, up, gate_up, down;
+  };
+  void mlp(const Dense& mlp, const MlpRoles& roles, MlpWeights& w) const;
+  void experts(const Experts& experts, LayerWeights& w) const;
+  void layer(const LayerSpec& layer, LayerWeights& w) const;
+  void ends(Weights& weights) const;
+
+ private:
+  const Finder& find_;
+  const ModelSpec& spec_;
+  PackingPlan& plan_;
+  Place place_;
+};
+
+Norm Binder::norm(Role role, const std::optional<NormSpec>& spec, int64_t size) const {
   Norm norm;
   if (!spec) return norm;
-  norm.weight = find.vector(layer, role, Part::Weight);
-  norm.bias = find.has(layer, role, Part::Bias) ? find.vector(layer, role, Part::Bias) : Vector(norm.weight.size());
-  if (spec->weight_plus_one) {
-    for (int64_t i = 0; i < find.size(layer, role); i++) norm.weight[i] += 1;
-  }
+  norm.weight = find_.vector(place_, role, Part::Weight);
+  norm.bias = find_.vector(place_, role, Part::Bias);
+  const bool stored = norm.weight.size() > 0;
+  if (!stored) norm.weight = Vector(round_up(size, kernels::unit_rows));
+  if (norm.bias.size() == 0) norm.bias = Vector(norm.weight.size());
+  if (!stored || spec->weight_plus_one)
+    for (int64_t i = 0; i < size; i++) norm.weight[i] += 1;
   return norm;
 }
 
-Vector bind_bias(const Finder& find, int64_t layer, Role role, int64_t first = 0, int64_t count = -1) {
-  return find.has(layer, role, Part::Bias) ? find.vector(layer, role, Part::Bias, first, count) : Vector();
-}
-
-// Query, key and value, stored apart or as one matrix of all rows.
-void bind_attention(const Finder& find, int64_t layer, const Attention& a, PackingPlan& plan, LayerWeights& w) {
-  const std::array<Linear*, 3> targets = {&w.query, &w.key, &w.value};
-  const std::array<Role, 3> roles = {Role::Query, Role::Key, Role::Value};
-  const std::array<int64_t, 3> rows = {a.heads * a.head_dim, a.kv_heads * a.head_dim, a.kv_heads * a.value_head_dim};
-  std::vector<std::pair<MatrixSource, PackedMatrix*>> matrices;
-  int64_t first = 0;
-  for (size_t i = 0; i < 3; i++) {
-    const bool fused = find.has(layer, Role::QueryKeyValue, Part::Weight);
-    MatrixSource source = find.matrix(layer, fused ? Role::QueryKeyValue : roles[i]);
-    if (fused) {
-      source.first = first;
-      source.rows = rows[i];
-      targets[i]->bias = bind_bias(find, layer, Role::QueryKeyValue, first, rows[i]);
-    } else {
-      targets[i]->bias = bind_bias(find, layer, roles[i]);
+// Of queries or keys.
+Norm Binder::head_norm(Role role, const Attention& a, int64_t heads) const {
+  using QkNorm = Attention::QkNorm;
+  if (a.qk_norm == QkNorm::None) return {};
+  if (a.qk_norm == QkNorm::Whole) return norm(role, a.qk_norm_spec, heads * a.head_dim);
+  if (a.qk_norm == QkNorm::PerHead || !a.qk_norm_spec.weight) return norm(role, a.qk_norm_spec, a.head_dim);
+  if (find_.has({place_.layer, 0}, role) && !find_.has(place_, role)) {  // a tensor for each head
+    const int64_t stride = round_up(a.head_dim, kernels::unit_rows);
+    Norm all{.weight = Vector(heads * stride), .bias = Vector(heads * stride)};
+    for (int64_t h = 0; h < heads; h++) {
+      const Norm one = of_expert(h).norm(role, a.qk_norm_spec, a.head_dim);
+      std::copy_n(one.weight.data(), stride, all.weight.data() + h * stride);
+      std::copy_n(one.bias.data(), stride, all.bias.data() + h * stride);
     }
-    first += rows[i];
-    matrices.emplace_back(source, &targets[i]->weight);
+    return all;
   }
-  plan.add(matrices);
-  if (a.qk_norm != Attention::QkNorm::None) {
-    w.query_norm = bind_norm(find, layer, Role::QueryNorm, a.qk_norm_spec);
-    w.key_norm = bind_norm(find, layer, Role::KeyNorm, a.qk_norm_spec);
-  }
-  plan.add({{find.matrix(layer, Role::Output), &w.output.weight}});
-  w.output.bias = bind_bias(find, layer, Role::Output);
+  Norm all{.weight = find_.table(place_, role, heads, a.head_dim), .bias = {}};
+  all.bias = Vector(all.weight.size());
+  return all;
 }
 
-void bind_mlp(const Finder& find, int64_t layer, const Dense& mlp, PackingPlan& plan, LayerWeights& w) {
+// Where the queries, keys and values of one matrix stand.
+struct FusedRows {
+  Rows query, key, value;
+  FusedRows(const Attention& a, bool by_group) {
+    const int64_t group = a.heads / a.kv_heads, q = a.heads * a.head_dim, k = a.kv_heads * a.head_dim,
+                  v = a.kv_heads * a.value_head_dim;
+    const int64_t step = (group + 1) * a.head_dim + a.value_head_dim;
+    query = by_group ? Rows{0, q, group * a.head_dim, step} : Rows{0, q};
+    key = by_group ? Rows{group * a.head_dim, k, a.head_dim, step} : Rows{q, k};
+    value = by_group ? Rows{(group + 1) * a.head_dim, v, a.value_head_dim, step} : Rows{q + k, v};
+  }
+};
+
+void Binder::attention(const Attention& a, AttentionWeights& w) const {
+  const bool own = a.kv_layer < 0;  // keys and values
+  if (find_.has(place_, Role::QueryKeyValue)) {
+    const FusedRows rows(a, spec_.storage.qkv_by_group);
+    const MatrixSource query = linear(w.query, Role::QueryKeyValue, rows.query);
+    const MatrixSource key = linear(w.key, Role::QueryKeyValue, rows.key);
+    const MatrixSource value = linear(w.value, Role::QueryKeyValue, rows.value);
+    plan_.add({{query, &w.query.weight}, {key, &w.key.weight}, {value, &w.value.weight}});
+  } else if (a.gate) {
+    const int64_t rows = a.heads * a.head_dim;
+    pack(w.query, Role::QueryGate, {0, rows, a.head_dim, 2 * a.head_dim});
+    pack(w.gate, Role::QueryGate, {a.head_dim, rows, a.head_dim, 2 * a.head_dim});
+  } else {
+    pack(w.query, Role::Query);
+  }
+  if (own && w.key.weight.rows == 0) {
+    pack(w.key, Role::Key);
+    pack(w.value, a.value_is_key ? Role::Key : Role::Value);
+  }
+  w.query_norm = head_norm(Role::QueryNorm, a, a.heads);
+  if (own) w.key_norm = head_norm(Role::KeyNorm, a, a.kv_heads);
+  if (a.value_norm) {
+    w.value_norm.weight = Vector(round_up(a.value_head_dim, kernels::unit_rows));
+    std::fill_n(w.value_norm.weight.data(), a.value_head_dim, 1.0f);
+    w.value_norm.bias = Vector(w.value_norm.weight.size());
+  }
+  w.sinks = find_.vector(place_, Role::Sinks, Part::Weight);
+  pack(w.output, Role::Output);
+}
+
+void Binder::latent(const LatentAttention& latent, AttentionWeights& w) const {
+  const Attention& a = latent.attention;
+  if (latent.query_rank > 0) {
+    pack(w.query_down, Role::QueryDown);
+    w.query_down_norm = norm(Role::QueryDownNorm, latent.norm, latent.query_rank);
+    pack(w.query, Role::QueryUp);
+  } else {
+    pack(w.query, Role::Query);
+  }
+  pack(w.kv_down, Role::KeyValueDown, {0, latent.kv_rank});
+  pack(w.key_rotary, Role::KeyValueDown, {latent.kv_rank, a.head_dim - latent.plain_dims});
+  w.kv_down_norm = norm(Role::KeyValueDownNorm, latent.norm, latent.kv_rank);
+  const int64_t step = latent.plain_dims + a.value_head_dim;
+  pack(w.key, Role::KeyValueUp, {0, a.heads * latent.plain_dims, latent.plain_dims, step});
+  pack(w.value, Role::KeyValueUp, {latent.plain_dims, a.heads * a.value_head_dim, a.value_head_dim, step});
+  pack(w.output, Role::Output);
+}
+
+// The taps of a convolution, [channels, kernel] as stored, with the channels side by side.
+Vector taps_of(const Vector& stored, int64_t channels, int64_t kernel) {
+  const int64_t stride = round_up(channels, kernels::unit_rows);
+  Vector taps(kernel * stride);
+  for (int64_t c = 0; c < channels; c++)
+    for (int64_t k = 0; k < kernel; k++) taps[k * stride + c] = stored[c * kernel + k];
+  return taps;
+}
+
+void Binder::delta(const DeltaNet& d, DeltaWeights& w) const {
+  const int64_t keys = d.key_heads * d.key_dim, values = d.value_heads * d.value_dim;
+  if (find_.has(place_, Role::DeltaQueryKeyValueGate)) {  // by key heads
+    const int64_t group = d.value_heads / d.key_heads, run = group * d.value_dim, step = 2 * (d.key_dim + run);
+    pack(w.query, Role::DeltaQueryKeyValueGate, {0, keys, d.key_dim, step});
+    pack(w.key, Role::DeltaQueryKeyValueGate, {d.key_dim, keys, d.key_dim, step});
+    pack(w.value, Role::DeltaQueryKeyValueGate, {2 * d.key_dim, values, run, step});
+    pack(w.gate, Role::DeltaQueryKeyValueGate, {2 * d.key_dim + run, values, run, step});
+    pack(w.beta, Role::DeltaBetaDecay, {0, d.value_heads, group, 2 * group});
+    pack(w.decay, Role::DeltaBetaDecay, {group, d.value_heads, group, 2 * group});
+  } else {
+    pack(w.query, Role::DeltaQueryKeyValue, {0, keys});
+    pack(w.key, Role::DeltaQueryKeyValue, {keys, keys});
+    pack(w.value, Role::DeltaQueryKeyValue, {2 * keys, values});
+    pack(w.gate, Role::DeltaGate);
+    pack(w.beta, Role::DeltaBeta);
+    pack(w.decay, Role::DeltaDecay);
+  }
+  // The channels have the padding of the three projections' outputs.
+  const Vector stored = find_.vector(place_, Role::DeltaConvolution, Part::Weight);
+  const int64_t key_stride = round_up(keys, kernels::unit_rows),
+                stride = 2 * key_stride + round_up(values, kernels::unit_rows);
+  w.taps = Vector(d.kernel * stride);
+  for (int64_t c = 0; c < 2 * keys + values; c++) {
+    const int64_t channel = c < keys ? c : c < 2 * keys ? c - keys + key_stride : c - 2 * keys + 2 * key_stride;
+    for (int64_t k = 0; k < d.kernel; k++) w.taps[k * stride + channel] = stored[c * d.kernel + k];
+  }
+  w.rate = find_.vector(place_, Role::DeltaRate, Part::Weight);
+  w.time_bias = find_.vector(place_, Role::DeltaTimeBias, Part::Weight);
+  w.norm = norm(Role::DeltaNorm, d.norm, d.value_dim);
+  pack(w.output, Role::DeltaOutput);
+}
+
+void Binder::convolution(const ShortConvolution& c, ConvolutionWeights& w) const {
+  const int64_t hidden = spec_.hidden;
+  pack(w.b, Role::ConvolutionIn, {0, hidden});
+  pack(w.c, Role::ConvolutionIn, {hidden, hidden});
+  pack(w.x, Role::ConvolutionIn, {2 * hidden, hidden});
+  w.taps = taps_of(find_.vector(place_, Role::ConvolutionKernel, Part::Weight), hidden, c.kernel);
+  w.bias = find_.vector(place_, Role::ConvolutionKernel, Part::Bias);
+  pack(w.output, Role::ConvolutionOut);
+}
+
+void Binder::mlp(const Dense& mlp, const MlpRoles& roles, MlpWeights& w) const {
+  const bool fused = mlp.gated && find_.has(place_, roles.gate_up);
+  const int64_t n = mlp.intermediate;
+  const Rows gate_rows = !fused ? Rows{} : spec_.storage.gate_up_interleaved ? Rows{0, n, 1, 2} : Rows{0, n};
+  const Rows up_rows = !fused ? Rows{} : spec_.storage.gate_up_interleaved ? Rows{1, n, 1, 2} : Rows{n, n};
   std::vector<std::pair<MatrixSource, PackedMatrix*>> matrices;
-  if (mlp.gated) {
-    matrices.emplace_back(find.matrix(layer, Role::Gate), &w.gate.weight);
-    w.gate.bias = bind_bias(find, layer, Role::Gate);
+  if (mlp.gated) matrices.emplace_back(linear(w.gate, fused ? roles.gate_up : roles.gate, gate_rows), &w.gate.weight);
+  matrices.emplace_back(linear(w.up, fused ? roles.gate_up : roles.up, up_rows), &w.up.weight);
+  plan_.add(matrices, mlp.gated);
+  pack(w.down, roles.down);
+  if (mlp.activation != Activation::XIelu) return;
+  // What is learned goes through softplus; alpha_n counts from beta.
+  const auto softplus = [](float x) { return static_cast<float>(exact_log(1 + exact_exp(x))); };
+  w.xielu.beta = find_.number(place_, Role::XIeluBeta, w.xielu.beta);
+  w.xielu.eps = find_.number(place_, Role::XIeluEps, w.xielu.eps);
+  w.xielu.alpha_p = softplus(find_.vector(place_, Role::XIeluAlphaP, Part::Weight)[0]);
+  w.xielu.alpha_n = w.xielu.beta + softplus(find_.vector(place_, Role::XIeluAlphaN, Part::Weight)[0]);
+}
+
+void Binder::experts(const Experts& experts, LayerWeights& w) const {
+  pack(w.experts.router, Role::Router);
+  w.experts.correction = find_.vector(place_, Role::RouterCorrection, Part::Weight);
+  w.experts.experts.resize(static_cast<size_t>(experts.count));
+  for (int64_t e = 0; e < experts.count; e++)
+    of_expert(e).mlp(experts.expert, {Role::ExpertGate, Role::ExpertUp, Role::ExpertGateUp, Role::ExpertDown},
+                     w.experts.experts[static_cast<size_t>(e)]);
+  if (experts.shared)
+    mlp(*experts.shared, {Role::SharedGate, Role::SharedUp, Role::SharedGateUp, Role::SharedDown}, w.mlp);
+  if (experts.shared_gate) pack(w.experts.shared_gate, Role::SharedExpertGate);
+}
+
+void Binder::layer(const LayerSpec& layer, LayerWeights& w) const {
+  const int64_t hidden = spec_.hidden;
+  plan_.begin(true);
+  w.attn_in = norm(Role::AttentionNorm, layer.attn_in, hidden);
+  w.attn_out = norm(Role::AttentionOutNorm, layer.attn_out, hidden);
+  w.attn_sum = norm(Role::AttentionSumNorm, layer.attn_sum, hidden);
+  w.mlp_in = norm(Role::MlpNorm, layer.mlp_in, hidden);
+  w.mlp_out = norm(Role::MlpOutNorm, layer.mlp_out, hidden);
+  w.mlp_sum = norm(Role::MlpSumNorm, layer.mlp_sum, hidden);
+  if (const auto* a = std::get_if<Attention>(&layer.mixer)) attention(*a, w.attention);
+  if (const auto* l = std::get_if<LatentAttention>(&layer.mixer)) latent(*l, w.attention);
+  if (const auto* d = std::get_if<DeltaNet>(&layer.mixer)) delta(*d, w.delta);
+  if (const auto* c = std::get_if<ShortConvolution>(&layer.mixer)) convolution(*c, w.convolution);
+  if (const auto* m = std::get_if<Experts>(&layer.mlp)) experts(*m, w);
+  if (const auto* m = std::get_if<Dense>(&layer.mlp)) mlp(*m, {Role::Gate, Role::Up, Role::GateUp, Role::Down}, w.mlp);
+  if (layer.per_layer_input) {
+    pack(w.per_layer_gate, Role::PerLayerGate);
+    pack(w.per_layer_out, Role::PerLayerOut);
+    w.per_layer_norm = norm(Role::PerLayerNorm, layer.per_layer_input->norm, hidden);
   }
-  matrices.emplace_back(find.matrix(layer, Role::Up), &w.up.weight);
-  w.up.bias = bind_bias(find, layer, Role::Up);
-  plan.add(matrices, mlp.gated);
-  plan.add({{find.matrix(layer, Role::Down), &w.down.weight}});
-  w.down.bias = bind_bias(find, layer, Role::Down);
+  if (layer.output_scale) w.output_scale = find_.number(place_, Role::OutputScale, 1);
 }
 
-void bind_layer(const Finder& find, int64_t layer, const LayerSpec& spec, PackingPlan& plan, LayerWeights& w) {
-  plan.begin_layer();
-  w.attn_in = bind_norm(find, layer, Role::AttentionNorm, spec.attn_in);
-  bind_attention(find, layer, std::get<Attention>(spec.mixer), plan, w);
-  w.mlp_in = bind_norm(find, layer, Role::MlpNorm, spec.mlp_in);
-  bind_mlp(find, layer, std::get<Dense>(spec.mlp), plan, w);
-}
-
-void bind_ends(const Finder& find, const ModelSpec& spec, PackingPlan& plan, Weights& weights) {
-  const MatrixSource embedding = find.matrix(-1, Role::Embedding);
-  weights.tied = spec.tied_embeddings;
+void Binder::ends(Weights& weights) const {
+  const int64_t embedding_dim = spec_.embedding_dim > 0 ? spec_.embedding_dim : spec_.hidden;
+  plan_.begin(false);
+  const MatrixSource embedding = find_.matrix(place_, Role::Embedding);
+  weights.tied = spec_.tied_embeddings;
   weights.embedding = embedding.stored;
-  if (spec.positions) {
-    const int64_t count = spec.positions->count + spec.positions->offset;
-    weights.positions = find.table(-1, Role::Positions, count, spec.hidden);
+  weights.embedding_norm = norm(Role::EmbeddingNorm, spec_.embedding_norm, embedding_dim);
+  if (spec_.positions)
+    weights.positions =
+        find_.table(place_, Role::Positions, spec_.positions->count + spec_.positions->offset, spec_.hidden);
+  if (spec_.embedding_dim > 0) {
+    pack(weights.project_in, Role::ProjectIn);
+    pack(weights.project_out, Role::ProjectOut);
   }
-  weights.final_norm = bind_norm(find, -1, Role::FinalNorm, spec.final_norm);
-  plan.begin_layer();
-  plan.add({{spec.tied_embeddings ? embedding : find.matrix(-1, Role::Unembedding), &weights.unembedding.weight}});
-  weights.unembedding.bias = bind_bias(find, -1, Role::Unembedding);
+  if (find_.has(place_, Role::PerLayerEmbedding)) {
+    weights.per_layer_embedding = find_.matrix(place_, Role::PerLayerEmbedding).stored;
+    pack(weights.per_layer_projection, Role::PerLayerProjection);
+    const PerLayerInput& input = *spec_.layers.front().per_layer_input;
+    weights.per_layer_projection_norm = norm(Role::PerLayerProjectionNorm, input.norm, input.dims);
+  }
+  weights.final_norm = norm(Role::FinalNorm, spec_.final_norm, spec_.hidden);
+  weights.unembedding.bias = find_.vector(place_, Role::Unembedding, Part::Bias);
+  plan_.add(
+      {{spec_.tied_embeddings ? embedding : find_.matrix(place_, Role::Unembedding), &weights.unembedding.weight}});
 }
 
 }  // namespace
@@ -251,10 +366,10 @@ Weights bind(const Family& family, const ModelSpec& spec, std::shared_ptr<const 
   PackingPlan plan(options.quantize_bits, options.precision);
   weights.layers.resize(spec.layers.size());
   for (size_t i = 0; i < spec.layers.size(); i++)
-    bind_layer(find, static_cast<int64_t>(i), spec.layers[i], plan, weights.layers[i]);
-  bind_ends(find, spec, plan, weights);
+    Binder(find, spec, plan, {static_cast<int64_t>(i), -1}).layer(spec.layers[i], weights.layers[i]);
+  Binder(find, spec, plan, {}).ends(weights);
   weights.arena = plan.pack(pool, options.progress);
-  for (const LayerWeights& layer : weights.layers) weights.quantized |= kernels::is_affine(layer.output.weight.format);
+  weights.quantized = plan.quantized();
   weights.checkpoint = std::move(checkpoint);
   return weights;
 }

@@ -4,38 +4,8 @@
 #include <cstring>
 
 namespace foretell {
-namespace {
 
 using kernels::unit_rows;
-
-constexpr int64_t padded(int64_t n) { return (n + unit_rows - 1) / unit_rows * unit_rows; }
-
-kernels::Function kernel_function(Activation activation) {
-  switch (activation) {
-    case Activation::Silu:
-      return kernels::Function::Silu;
-    case Activation::Gelu:
-      return kernels::Function::Gelu;
-    case Activation::GeluTanh:
-      return kernels::Function::GeluTanh;
-    case Activation::QuickGelu:
-      return kernels::Function::QuickGelu;
-    case Activation::Relu:
-      return kernels::Function::Relu;
-    case Activation::ReluSquared:
-      return kernels::Function::ReluSquared;
-    case Activation::Tanh:
-      return kernels::Function::Tanh;
-    case Activation::Sigmoid:
-      return kernels::Function::Sigmoid;
-    case Activation::XIelu:  // computed apart
-    case Activation::Identity:
-      return kernels::Function::Identity;
-  }
-  return kernels::Function::Identity;
-}
-
-}  // namespace
 
 Forward::Forward(const ModelSpec& spec, const Weights& weights, const kernels::Table& table, ThreadPool& pool,
                  Precision precision)
@@ -46,45 +16,7 @@ Forward::Forward(const ModelSpec& spec, const Weights& weights, const kernels::T
       precision_(precision),
       kv_layout_(spec, kv_format(spec, weights.quantized, precision)),
       attention_(spec, weights, table, kv_layout_, pool, max_rows) {
-  InputFormats formats;
-  const auto want = [&](const Linear& linear) {
-    if (linear.weight.rows == 0) return;
-    const InputFormat format = input_format(linear.weight);
-    (format == InputFormat::Float  ? formats.floats
-     : format == InputFormat::Int8 ? formats.integers
-                                   : formats.pairs) = true;
-  };
-  int64_t heads_cols = 0, intermediate = 0;
-  for (size_t i = 0; i < spec.layers.size(); i++) {
-    const LayerWeights& w = weights.layers[i];
-    for (const Linear* linear : {&w.query, &w.key, &w.value, &w.output, &w.gate, &w.up, &w.down}) want(*linear);
-    query_stride_ = std::max(query_stride_, padded(w.query.weight.rows));
-    key_stride_ = std::max(key_stride_, padded(w.key.weight.rows));
-    value_stride_ = std::max(value_stride_, padded(w.value.weight.rows));
-    heads_cols = std::max(heads_cols, w.output.weight.cols);
-    intermediate = std::max(intermediate, w.down.weight.cols);
-  }
-  want(weights.unembedding);
-  hidden_stride_ = padded(spec.hidden);
-  logits_stride_ = padded(spec.vocabulary);
-  hidden_ = AlignedBuffer<float>(max_rows * hidden_stride_);
-  queries_ = AlignedBuffer<float>(max_rows * query_stride_);
-  keys_ = AlignedBuffer<float>(max_rows * key_stride_);
-  values_ = AlignedBuffer<float>(max_rows * value_stride_);
-  logits_ = AlignedBuffer<float>(max_logit_rows * logits_stride_);
-  normed_ = Tiles(table, formats, max_rows, spec.hidden);
-  heads_ = Tiles(table, formats, max_rows, heads_cols);
-  expanded_ = Tiles(table, formats, max_rows, intermediate);
-  for (int t = 0; t < pool.size(); t++) {
-    Worker w;
-    w.thread = t;
-    w.rows = AlignedBuffer<float>(table.tile_rows * hidden_stride_);
-    w.normed = Tiles(table, formats, max_logit_rows, spec.hidden);
-    w.heads = Tiles(table, formats, 1, heads_cols);
-    w.products = AlignedBuffer<float>(table.tile_rows * unit_rows);
-    w.more_products = AlignedBuffer<float>(table.tile_rows * unit_rows);
-    workers_.push_back(std::move(w));
-  }
+  make_buffers();
 }
 
 void Forward::run(std::span<const Piece> pieces, std::span<const TokenId> tokens) {
@@ -101,180 +33,156 @@ void Forward::run(std::span<const Piece> pieces, std::span<const TokenId> tokens
   });
 }
 
-// A layer of the Transformer. Attention lets a token gather from those before it what the MLP then works on; both only
-// ever add to the residual stream.
+// A layer of the Transformer. The mixer (attention, in most) lets a token gather from those before it what the MLP then
+// works on; both only ever add to the residual stream.
 void Forward::layer(size_t index, Worker& me) {
   const LayerSpec& spec = spec_.layers[index];
   const LayerWeights& w = weights_.layers[index];
+  const bool parallel = spec.residual == LayerSpec::Residual::Parallel;
 
-  const Tiles& attention_input = normalize(w.attn_in, *spec.attn_in, me);
-  project(w.query, attention_input, queries_, query_stride_, me);
-  project(w.key, attention_input, keys_, key_stride_, me);
-  project(w.value, attention_input, values_, value_stride_, me);
-  pool_.barrier();
-  const Projections projections{queries_.data(), keys_.data(), values_.data(),
-                                query_stride_,   key_stride_,  value_stride_};
-  const float* gathered = attention_.attend(index, projections, me.thread);
-  const Tiles& heads = tiles_of_heads(gathered, w.output.weight.cols, me);
-  add_projection(w.output, heads, me);
-  pool_.barrier();
+  if (spec.residual_from_norm) normalize_stream(maybe(spec.attn_in, w.attn_in), me);
+  const MaybeNorm before = spec.residual_from_norm ? MaybeNorm{} : maybe(spec.attn_in, w.attn_in);
+  // Experts want their inputs as floats, too.
+  const RowBuffer* keep = std::holds_alternative<Experts>(spec.mlp) ? &normed_ : nullptr;
+  const bool shared = parallel && !spec.mlp_in;
+  const Tiles& mixer_input = inputs(attention_input_, hidden_, spec_.hidden, before, me, shared ? keep : nullptr);
+  const Tiles* mlp_input = &mixer_input;
+  if (parallel && !shared)
+    mlp_input = &inputs(mlp_input_, hidden_, spec_.hidden, maybe(spec.mlp_in, w.mlp_in), me, keep);
 
-  const Tiles& mlp_input = normalize(w.mlp_in, *spec.mlp_in, me);
-  expand(w, std::get<Dense>(spec.mlp), mlp_input, me);
+  begin_sum(spec, spec.attn_out.has_value(), me);
+  mix(index, mixer_input, me);
+  end_sum(maybe(spec.attn_out, w.attn_out), maybe(spec.attn_sum, w.attn_sum), me);
+
+  if (!parallel) {
+    if (spec.residual_from_norm) normalize_stream(maybe(spec.mlp_in, w.mlp_in), me);
+    const MaybeNorm again = spec.residual_from_norm ? MaybeNorm{} : maybe(spec.mlp_in, w.mlp_in);
+    mlp_input = &inputs(mlp_input_, hidden_, spec_.hidden, again, me, keep);
+  }
+  begin_sum(spec, spec.mlp_out.has_value(), me);
+  think(index, *mlp_input, me);
+  end_sum(maybe(spec.mlp_out, w.mlp_out), maybe(spec.mlp_sum, w.mlp_sum), me);
+
+  if (spec.per_layer_input) mix_in_layer_input(index, me);
+  if (w.output_scale != 1) scale_stream(w.output_scale, me);
+}
+
+// hidden = factor * hidden
+void Forward::scale_stream(float factor, Worker& me) {
+  const Range mine = tile_share(rows_, me.thread);
+  for (int64_t r = mine.begin; r < mine.end; r++)
+    for (int64_t i = 0; i < spec_.hidden; i++) hidden_.row(r)[i] *= factor;
   pool_.barrier();
-  add_projection(w.down, expanded_, me);
-  pool_.barrier();
+}
+
+// The row of a token in the embedding, [embedding_dim].
+void Forward::look_up(TokenId token, float* out) const {
+  if (weights_.tied) {
+    unpack_row(weights_.unembedding.weight, token, out);
+  } else {
+    weights_.embedding.read_row(token, out);
+  }
+  const int64_t dims = spec_.embedding_dim > 0 ? spec_.embedding_dim : spec_.hidden;
+  if (spec_.embedding_scale != 1)
+    for (int64_t i = 0; i < dims; i++) out[i] *= spec_.embedding_scale;
 }
 
 // hidden = embedding of the token (+ embedding of the position)
 void Forward::embed(Worker& me) {
-  const Range mine = share(rows_, me.thread, pool_.size());
-  for (const Piece& piece : pieces_) {
-    for (int64_t r = std::max(mine.begin, piece.first_row); r < std::min(mine.end, piece.first_row + piece.rows); r++) {
-      float* x = hidden_.data() + r * hidden_stride_;
-      const TokenId token = tokens_[static_cast<size_t>(r)];
-      if (weights_.tied) {
-        unpack_row(weights_.unembedding.weight, token, x);
-      } else {
-        weights_.embedding.read_row(token, x);
+  const bool narrow = spec_.embedding_dim > 0;
+  const RowBuffer& to = narrow ? embedded_ : hidden_;
+  const Range mine = tile_share(rows_, me.thread);
+  for (int64_t r = mine.begin; r < mine.end; r++) look_up(tokens_[static_cast<size_t>(r)], to.row(r));
+  if (narrow) {
+    pool_.barrier();
+    project(weights_.project_in, inputs(narrow_input_, embedded_, spec_.embedding_dim, {}, me), hidden_, me);
+    pool_.barrier();
+  }
+  if (spec_.positions) {
+    for (const Piece& piece : pieces_) {
+      const int64_t end = std::min(mine.end, piece.first_row + piece.rows);
+      for (int64_t r = std::max(mine.begin, piece.first_row); r < end; r++) {
+        const int64_t position = piece.start + r - piece.first_row + spec_.positions->offset;
+        const float* add = weights_.positions.data() + position * hidden_.stride;
+        for (int64_t i = 0; i < spec_.hidden; i++) hidden_.row(r)[i] += add[i];
       }
-      if (spec_.embedding_scale != 1)
-        for (int64_t i = 0; i < spec_.hidden; i++) x[i] *= spec_.embedding_scale;
-      if (!spec_.positions) continue;
-      const int64_t position = piece.start + r - piece.first_row + spec_.positions->offset;
-      const float* add = weights_.positions.data() + position * hidden_stride_;
-      for (int64_t i = 0; i < spec_.hidden; i++) x[i] += add[i];
     }
   }
+  if (spec_.embedding_norm) normalize_stream(maybe(spec_.embedding_norm, weights_.embedding_norm), me);
+  if (weights_.per_layer_projection.weight.rows > 0) embed_for_layers(me);
 }
 
-int Forward::tile_count(int64_t first_row, int64_t rows) const {
-  return static_cast<int>(std::min<int64_t>(table_.tile_rows, rows - first_row));
-}
-
-void Forward::norm_row(const Norm& norm, const NormSpec& spec, const float* x, float* out) const {
-  if (spec.kind == NormSpec::Kind::Rms) {
-    table_.rms_norm(x, norm.weight.data(), spec_.hidden, spec.epsilon, out);
-  } else {
-    table_.layer_norm(x, norm.weight.data(), norm.bias.data(), spec_.hidden, spec.epsilon, out);
-  }
-}
-
-// The normed hidden states as inputs for products. One row is quicker done by every thread for itself than waited for.
-const Tiles& Forward::normalize(const Norm& norm, const NormSpec& spec, Worker& me) {
-  if (rows_ == 1) {
-    norm_row(norm, spec, hidden_.data(), me.rows.data());
-    me.normed.write(0, 1, me.rows.data(), hidden_stride_, 0, spec_.hidden);
-    return me.normed;
-  }
-  const Range mine = share((rows_ + table_.tile_rows - 1) / table_.tile_rows, me.thread, pool_.size());
-  for (int64_t first = mine.begin * table_.tile_rows; first < mine.end * table_.tile_rows; first += table_.tile_rows) {
-    const int count = tile_count(first, rows_);
-    for (int r = 0; r < count; r++)
-      norm_row(norm, spec, hidden_.data() + (first + r) * hidden_stride_, me.rows.data() + r * hidden_stride_);
-    normed_.write(first, count, me.rows.data(), hidden_stride_, 0, spec_.hidden);
-  }
+// What each layer mixes in of the token: its own embedding, and a part of the common one.
+void Forward::embed_for_layers(Worker& me) {
+  const PerLayerInput& input = *spec_.layers.front().per_layer_input;
+  const int64_t layers = static_cast<int64_t>(spec_.layers.size()), all = layers * input.dims;
   pool_.barrier();
-  return normed_;
-}
-
-// What the heads gathered, as inputs of the output projection.
-const Tiles& Forward::tiles_of_heads(const float* rows, int64_t cols, Worker& me) {
-  const int64_t stride = attention_.output_stride();
-  if (rows_ == 1) {
-    me.heads.write(0, 1, rows, stride, 0, cols);
-    return me.heads;
-  }
-  const Range mine = share((rows_ + table_.tile_rows - 1) / table_.tile_rows, me.thread, pool_.size());
-  for (int64_t first = mine.begin * table_.tile_rows; first < mine.end * table_.tile_rows; first += table_.tile_rows)
-    heads_.write(first, tile_count(first, rows_), rows + first * stride, stride, 0, cols);
+  project(weights_.per_layer_projection, inputs(attention_input_, hidden_, spec_.hidden, {}, me), layer_inputs_, me);
   pool_.barrier();
-  return heads_;
-}
-
-InputFormat Forward::input_format(const PackedMatrix& matrix) const {
-  if (!kernels::is_affine(matrix.format) || precision_ == Precision::Exact) return InputFormat::Float;
-  return precision_ == Precision::High ? InputFormat::Int8Pair : InputFormat::Int8;
-}
-
-void Forward::product(const Linear& linear, int64_t unit, const Tiles& input, int64_t first_row, int count,
-                      float* out) const {
-  const PackedMatrix& m = linear.weight;
-  input.multiply(input_format(m), m.format, m.scale, m.unit(unit), m.cols, first_row, count, out);
-  if (linear.bias.size() == 0) return;
-  const float* bias = linear.bias.data() + unit * unit_rows;
-  for (int r = 0; r < count; r++)
-    for (int o = 0; o < unit_rows; o++) out[r * unit_rows + o] += bias[o];
-}
-
-template <class Emit>
-void Forward::multiply(const Linear& linear, const Tiles& input, int64_t rows, Worker& me, Emit&& emit) {
-  const Range mine = share(linear.weight.units(), me.thread, pool_.size());
-  for (int64_t unit = mine.begin; unit < mine.end; unit++) {
-    for (int64_t first = 0; first < rows; first += table_.tile_rows) {
-      const int count = tile_count(first, rows);
-      product(linear, unit, input, first, count, me.products.data());
-      emit(unit, first, count, me.products.data());
+  const MaybeNorm norm{&input.norm, &weights_.per_layer_projection_norm};
+  std::vector<float> embedding(static_cast<size_t>(all));
+  const Range mine = tile_share(rows_, me.thread);
+  for (int64_t r = mine.begin; r < mine.end; r++) {
+    weights_.per_layer_embedding.read_row(tokens_[static_cast<size_t>(r)], embedding.data());
+    for (int64_t l = 0; l < layers; l++) {
+      float *x = layer_inputs_.row(r) + l * input.dims, *copy = me.rows.row(0);
+      for (int64_t i = 0; i < input.dims; i++) copy[i] = x[i] * input.projection_scale;
+      std::fill(copy + input.dims, copy + (input.dims + 15) / 16 * 16, 0.0f);
+      norm_rows(norm, copy, 0, input.dims, 1, copy, 0);
+      const float* e = embedding.data() + l * input.dims;
+      for (int64_t i = 0; i < input.dims; i++) x[i] = (copy[i] + e[i] * input.embedding_scale) * input.sum_scale;
     }
   }
 }
 
-// out = linear(input)
-void Forward::project(const Linear& linear, const Tiles& input, const AlignedBuffer<float>& out, int64_t stride,
-                      Worker& me) {
-  multiply(linear, input, rows_, me, [&](int64_t unit, int64_t first, int count, const float* products) {
-    for (int r = 0; r < count; r++)
-      std::memcpy(out.data() + (first + r) * stride + unit * unit_rows, products + r * unit_rows,
-                  unit_rows * sizeof(float));
-  });
-}
-
-// hidden += linear(input)
-void Forward::add_projection(const Linear& linear, const Tiles& input, Worker& me) {
-  multiply(linear, input, rows_, me, [&](int64_t unit, int64_t first, int count, const float* products) {
-    for (int r = 0; r < count; r++) {
-      float* x = hidden_.data() + (first + r) * hidden_stride_ + unit * unit_rows;
-      for (int o = 0; o < unit_rows; o++) x[o] += products[r * unit_rows + o];
-    }
-  });
-}
-
-// expanded = activation(gate(input)) * up(input), or activation(up(input)) where there is no gate
-void Forward::expand(const LayerWeights& weights, const Dense& mlp, const Tiles& input, Worker& me) {
-  const kernels::Function function = kernel_function(mlp.activation);
-  multiply(weights.up, input, rows_, me, [&](int64_t unit, int64_t first, int count, float* up) {
-    float* gate = me.more_products.data();
-    if (mlp.gated) {
-      product(weights.gate, unit, input, first, count, gate);
-      table_.activate(function, gate, up, count * unit_rows, gate);
-    } else {
-      table_.activate(function, up, nullptr, count * unit_rows, gate);
-    }
-    const int64_t begin = unit * unit_rows;
-    expanded_.write(first, count, gate, unit_rows, begin, std::min<int64_t>(unit_rows, mlp.intermediate - begin));
-  });
-}
-
+// logits = cap(scale * unembedding(norm(hidden)))
 const float* Forward::logits(std::span<const int64_t> rows) {
   const auto count = static_cast<int64_t>(rows.size());
+  const MaybeNorm norm = maybe(spec_.final_norm, weights_.final_norm);
   pool_.run([&](int thread) {
     Worker& me = workers_[static_cast<size_t>(thread)];
     for (int64_t first = 0; first < count; first += table_.tile_rows) {
       const int here = tile_count(first, count);
-      for (int r = 0; r < here; r++)
-        norm_row(weights_.final_norm, *spec_.final_norm,
-                 hidden_.data() + rows[static_cast<size_t>(first + r)] * hidden_stride_,
-                 me.rows.data() + r * hidden_stride_);
-      me.normed.write(first, here, me.rows.data(), hidden_stride_, 0, spec_.hidden);
+      for (int r = 0; r < here; r++) {
+        const float* x = hidden_.row(rows[static_cast<size_t>(first + r)]);
+        if (norm.spec == nullptr) {
+          std::memcpy(me.rows.row(r), x, static_cast<size_t>(hidden_.stride) * 4);
+        } else {
+          norm_rows(norm, x, 0, spec_.hidden, 1, me.rows.row(r), 0);
+        }
+      }
+      me.last.write(first, here, me.rows.row(0), me.rows.stride, 0, spec_.hidden);
     }
-    multiply(weights_.unembedding, me.normed, count, me,
-             [&](int64_t unit, int64_t first, int here, const float* products) {
-               for (int r = 0; r < here; r++)
-                 std::memcpy(logits_.data() + (first + r) * logits_stride_ + unit * unit_rows, products + r * unit_rows,
-                             unit_rows * sizeof(float));
-             });
+    const Tiles* input = &me.last;
+    if (spec_.embedding_dim > 0) {
+      multiply(weights_.project_out, me.last, count, me, [&](int64_t unit, int64_t first, int here, const float* p) {
+        for (int r = 0; r < here; r++)
+          std::memcpy(embedded_.row(first + r) + unit * unit_rows, p + r * unit_rows, unit_rows * 4);
+      });
+      pool_.barrier();
+      for (int64_t first = 0; first < count; first += table_.tile_rows)
+        me.last_projected.write(first, tile_count(first, count), embedded_.row(first), embedded_.stride, 0,
+                                spec_.embedding_dim);
+      input = &me.last_projected;
+    }
+    multiply(weights_.unembedding, *input, count, me, [&](int64_t unit, int64_t first, int here, float* products) {
+      finish_logits(first, unit, here, products);
+    });
   });
-  return logits_.data();
+  return logits_.row(0);
+}
+
+void Forward::finish_logits(int64_t first, int64_t unit, int64_t count, float* products) {
+  const int64_t n = count * unit_rows;
+  if (spec_.logit_scale != 1)
+    for (int64_t i = 0; i < n; i++) products[i] *= spec_.logit_scale;
+  if (spec_.logit_cap > 0) {
+    for (int64_t i = 0; i < n; i++) products[i] /= spec_.logit_cap;
+    table_.activate(kernels::Function::Tanh, products, nullptr, n, products);
+    for (int64_t i = 0; i < n; i++) products[i] *= spec_.logit_cap;
+  }
+  for (int64_t r = 0; r < count; r++)
+    std::memcpy(logits_.row(first + r) + unit * unit_rows, products + r * unit_rows, unit_rows * sizeof(float));
 }
 
 }  // namespace foretell

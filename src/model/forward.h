@@ -17,10 +17,29 @@
 #include "kernels/table.h"
 #include "model/attention.h"
 #include "model/kv_cache.h"
+#include "model/router.h"
 #include "model/tiles.h"
 #include "model/weights.h"
 
 namespace foretell {
+
+// Rows of floats, padded with zeros to a multiple of kernels::unit_rows.
+struct RowBuffer {
+  AlignedBuffer<float> data;
+  int64_t stride = 0;
+  RowBuffer() = default;
+  RowBuffer(int64_t rows, int64_t cols)
+      : stride((cols + kernels::unit_rows - 1) / kernels::unit_rows * kernels::unit_rows) {
+    data = AlignedBuffer<float>(rows * stride);
+  }
+  float* row(int64_t r) const { return data.data() + r * stride; }
+};
+
+// The inputs of products. One row is quicker made by every thread for itself than waited for.
+struct Inputs {
+  Tiles shared;
+  std::vector<Tiles> own;  // one row each, by thread
+};
 
 class Forward {
  public:
@@ -34,33 +53,82 @@ class Forward {
   void run(std::span<const Piece> pieces, std::span<const TokenId> tokens);
   // The logits of some rows of the last batch: [rows.size()] times logits_stride() floats; at most max_logit_rows.
   const float* logits(std::span<const int64_t> rows);
-  int64_t logits_stride() const { return logits_stride_; }
+  int64_t logits_stride() const { return logits_.stride; }
 
   const KvLayout& kv_layout() const { return kv_layout_; }
 
  private:
   struct Worker {  // a thread's number and what it computes for itself
     int thread = 0;
-    AlignedBuffer<float> rows;                     // [tile rows, hidden]
-    Tiles normed, heads;                           // of a batch of one row, or of the rows that want logits
+    RowBuffer rows;                                // [tile rows, the widest input]
+    Tiles last, last_projected;                    // of the rows that want logits
     AlignedBuffer<float> products, more_products;  // [tile rows, 32]
+    std::vector<float> row_factors;                // [rows]
+    const RowBuffer* sum = nullptr;                // what blocks add to: hidden_ or block_
+    float sum_scale = 1;
   };
+  struct MaybeNorm {  // null: as it is
+    const NormSpec* spec = nullptr;
+    const Norm* norm = nullptr;
+  };
+  static MaybeNorm maybe(const std::optional<NormSpec>& spec, const Norm& norm) {
+    return spec ? MaybeNorm{&*spec, &norm} : MaybeNorm{};
+  }
 
-  void layer(size_t index, Worker& me);
+  void make_buffers();
+  InputFormats input_formats() const;
+
+  // forward.cpp: the path of a token.
   void embed(Worker& me);
-  const Tiles& normalize(const Norm& norm, const NormSpec& spec, Worker& me);
-  const Tiles& tiles_of_heads(const float* rows, int64_t cols, Worker& me);
-  void project(const Linear& linear, const Tiles& input, const AlignedBuffer<float>& out, int64_t stride, Worker& me);
-  void add_projection(const Linear& linear, const Tiles& input, Worker& me);
-  void expand(const LayerWeights& weights, const Dense& mlp, const Tiles& input, Worker& me);
+  void look_up(TokenId token, float* out) const;
+  void embed_for_layers(Worker& me);
+  void layer(size_t index, Worker& me);
+  void scale_stream(float factor, Worker& me);
+  void finish_logits(int64_t first, int64_t unit, int64_t count, float* products);
 
+  // mixers.cpp: what happens between tokens.
+  void mix(size_t index, const Tiles& input, Worker& me);
+  void attend(size_t index, const Attention& spec, const Tiles& input, Worker& me);
+  void attend_latent(size_t index, const LatentAttention& spec, const Tiles& input, Worker& me);
+  void gather(size_t index, const Attention& spec, const Projections& projections, Worker& me);
+  void remember_deltas(size_t index, const DeltaNet& spec, const Tiles& input, Worker& me);
+  void convolve_shortly(size_t index, const ShortConvolution& spec, const Tiles& input, Worker& me);
+
+  // mlps.cpp: what each token does alone.
+  void think(size_t index, const Tiles& input, Worker& me);
+  void dense(const Dense& spec, const MlpWeights& weights, const Tiles& input, Worker& me);
+  void mix_in_layer_input(size_t index, Worker& me);
+  void expand(const Dense& spec, const MlpWeights& weights, const Tiles& input, int64_t rows, Tiles& expanded,
+              Worker& me);
+  void expand_unit(const Dense& spec, const MlpWeights& weights, const Tiles& input, int64_t unit, int64_t first,
+                   int count, Tiles& expanded, Worker& me) const;
+  void activate(const Dense& spec, const MlpWeights& weights, float* gate, float* up, int64_t count) const;
+  void route(const Experts& spec, const ExpertsWeights& weights, const Tiles& input, Worker& me);
+  void tile_experts(const Experts& spec);
+  void write_expert_inputs(const Experts& spec, Worker& me);
+  void run_experts(const Experts& spec, const ExpertsWeights& weights, Worker& me);
+
+  // steps.cpp: the steps that all of these consist of.
+  const Tiles& inputs(Inputs& inputs, const RowBuffer& from, int64_t cols, MaybeNorm norm, Worker& me,
+                      const RowBuffer* keep = nullptr);
+  const Tiles& inputs(Inputs& inputs, const float* rows, int64_t stride, int64_t cols, MaybeNorm norm, Worker& me,
+                      const RowBuffer* keep = nullptr);
+  void normalize_stream(MaybeNorm norm, Worker& me);
+  void project(const Linear& linear, const Tiles& input, const RowBuffer& out, Worker& me);
+  // What is added to the stream, times the layer's residual_scale: at once or, where it goes through a norm first, in
+  // block_ until end_sum adds it.
+  void begin_sum(const LayerSpec& spec, bool through_norm, Worker& me);
+  void add_projection(const Linear& linear, const Tiles& input, Worker& me, const float* row_factors = nullptr);
+  void end_sum(MaybeNorm out, MaybeNorm sum, Worker& me);
   // Calls emit(unit, first row, rows, products [rows, 32]) for this thread's share of the outputs, biases included.
   template <class Emit>
   void multiply(const Linear& linear, const Tiles& input, int64_t rows, Worker& me, Emit&& emit);
   void product(const Linear& linear, int64_t unit, const Tiles& input, int64_t first_row, int count, float* out) const;
   InputFormat input_format(const PackedMatrix& matrix) const;
-  void norm_row(const Norm& norm, const NormSpec& spec, const float* x, float* out) const;
+  void norm_rows(MaybeNorm norm, const float* x, int64_t stride, int64_t cols, int64_t count, float* out,
+                 int64_t out_stride) const;
   int tile_count(int64_t first_row, int64_t rows) const;
+  Range tile_share(int64_t rows, int thread) const;  // whole tiles, in rows
 
   const ModelSpec& spec_;
   const Weights& weights_;
@@ -75,17 +143,45 @@ class Forward {
   std::span<const TokenId> tokens_;
   int64_t rows_ = 0;
 
-  // Scratch, sized once by the largest layer. Strides are padded to kernels::unit_rows floats, and the padding is zero.
-  int64_t hidden_stride_ = 0, query_stride_ = 0, key_stride_ = 0, value_stride_ = 0, logits_stride_ = 0;
-  AlignedBuffer<float> hidden_;   // [rows, hidden]: the residual stream
-  AlignedBuffer<float> queries_;  // [rows, heads * head_dim]
-  AlignedBuffer<float> keys_;     // [rows, kv_heads * head_dim]
-  AlignedBuffer<float> values_;   // [rows, kv_heads * value_head_dim]
-  AlignedBuffer<float> logits_;   // [max_logit_rows, vocabulary]
-  Tiles normed_;                  // [rows, hidden]
-  Tiles heads_;                   // [rows, heads * value_head_dim]
-  Tiles expanded_;                // [rows, intermediate]
+  // Scratch, sized once by the largest layer.
+  RowBuffer hidden_;                           // the residual stream
+  RowBuffer block_;                            // what a block adds to it, where that goes through a norm
+  RowBuffer queries_, keys_, values_, gates_;  // as the mixer's projections left them
+  RowBuffer short_rows_, short_keys_;          // LatentAttention's short vectors, and the keys' shared part
+  RowBuffer beta_, decay_;                     // DeltaNet's
+  RowBuffer embedded_, layer_inputs_;          // narrow embeddings; [layers * dims] of PerLayerInput
+  RowBuffer narrow_;                           // [dims] of PerLayerInput
+  RowBuffer logits_;                           // [max_logit_rows, vocabulary]
+  Inputs attention_input_, mlp_input_, short_input_, heads_input_, narrow_input_;
+  Tiles expanded_;
+
+  // Experts.
+  RowBuffer normed_;                 // the MLP's inputs
+  RowBuffer scores_, shared_gates_;  // the router's logits; [1]
+  std::vector<Choice> choices_;      // [rows, chosen]
+  struct ExpertTile {                // up to tile_rows tokens of one expert
+    int64_t expert = 0;
+    int64_t first_row = 0;                        // of the tiles below
+    std::vector<std::pair<int64_t, float>> rows;  // the tokens' rows and weights
+  };
+  std::vector<ExpertTile> expert_tiles_;
+  size_t expert_tile_count_ = 0;
+  Tiles expert_input_, expert_expanded_;
   std::vector<Worker> workers_;
 };
+
+// ---- the templates
+
+template <class Emit>
+void Forward::multiply(const Linear& linear, const Tiles& input, int64_t rows, Worker& me, Emit&& emit) {
+  const Range mine = share(linear.weight.units(), me.thread, pool_.size());
+  for (int64_t unit = mine.begin; unit < mine.end; unit++) {
+    for (int64_t first = 0; first < rows; first += table_.tile_rows) {
+      const int count = tile_count(first, rows);
+      product(linear, unit, input, first, count, me.products.data());
+      emit(unit, first, count, me.products.data());
+    }
+  }
+}
 
 }  // namespace foretell

@@ -1,5 +1,6 @@
 #include "model/kv_cache.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace foretell {
@@ -15,21 +16,45 @@ int64_t mix_block(int64_t dim) {
 }
 
 constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+constexpr int64_t padded(int64_t n) { return round_up(n, kernels::unit_rows); }
+
+// What its convolution saw last, and the memory of each value head, [value_dim][key_dim].
+int64_t delta_state_size(const DeltaNet& d) {
+  const int64_t channels = 2 * padded(d.key_heads * d.key_dim) + padded(d.value_heads * d.value_dim);
+  return (d.kernel - 1) * channels + d.value_heads * d.value_dim * d.key_dim;
+}
 
 }  // namespace
 
-// 8-bit keys and values go with 8-bit activations; heads must not be so large that a sum of products leaves 32 bits.
+// 8-bit keys and values go with 8-bit activations; heads must not be so large that a sum of products leaves 32 bits,
+// and ALiBi is added to float scores.
 KvFormat kv_format(const ModelSpec& spec, bool quantized, Precision precision) {
   bool fits = precision == Precision::Fast && quantized;
-  for (const LayerSpec& layer : spec.layers) fits = fits && attention_of(layer)->head_dim <= 512;
+  for (const LayerSpec& layer : spec.layers) {
+    const Attention* a = attention_of(layer);
+    fits = fits && (a == nullptr || (a->head_dim <= 512 && a->alibi.empty()));
+  }
   return fits ? KvFormat::Int8 : KvFormat::Float32;
+}
+
+int64_t layer_state_size(const ModelSpec& spec, const LayerSpec& layer) {
+  if (const auto* d = std::get_if<DeltaNet>(&layer.mixer)) return delta_state_size(*d);
+  if (const auto* c = std::get_if<ShortConvolution>(&layer.mixer)) return (c->kernel - 1) * padded(spec.hidden);
+  return 0;
 }
 
 KvLayout::KvLayout(const ModelSpec& spec, KvFormat format) : format_(format) {
   const int64_t element = format == KvFormat::Int8 ? 1 : 4;
   for (const LayerSpec& layer : spec.layers) {
-    const Attention& a = *attention_of(layer);
     Layer l{};
+    l.state_offset = state_size_;
+    state_size_ += layer_state_size(spec, layer);
+    const Attention* attention = attention_of(layer);
+    if (attention == nullptr || attention->kv_layer >= 0) {  // nothing of its own
+      layers_.push_back(attention == nullptr ? l : layers_[static_cast<size_t>(attention->kv_layer)]);
+      continue;
+    }
+    const Attention& a = *attention;
     l.offset = block_bytes_;
     l.key_dim = a.head_dim;
     l.key_stride = round_up(a.head_dim, 16);
@@ -77,8 +102,15 @@ void KvLayout::store(const kernels::Table& table, const Head& head, size_t layer
   for (int64_t d = 0; d < l.value_dim; d++) to[2 * d] = static_cast<std::byte>(scratch[d]);
 }
 
-KvCache::KvCache(const KvLayout& layout, int64_t capacity) : layout_(&layout), capacity_(capacity) {
+KvCache::KvCache(const KvLayout& layout, int64_t capacity)
+    : layout_(&layout), capacity_(capacity), state_(layout.state_size()) {
   blocks_.reserve(static_cast<size_t>((capacity + chunk_keys - 1) / chunk_keys));
+}
+
+void KvCache::rewind(int64_t count) {
+  if (count >= length) return;
+  length = layout_->state_size() > 0 ? 0 : count;
+  if (length == 0) std::fill_n(state_.data(), state_.size(), 0.0f);
 }
 
 void KvCache::reserve(int64_t tokens) {

@@ -1,4 +1,5 @@
-// The keys and values of the tokens that a sequence has read, in blocks of kernels::chunk_keys tokens.
+// What a sequence keeps of the tokens that it has read: their keys and values, in blocks of kernels::chunk_keys tokens,
+// and the state of layers that carry one along instead.
 //
 // A block holds, for each layer and each key-value head, four areas in the layouts that attention reads:
 //   keys    float: [key columns of 64][key_dim][64]; int8: the same with pairs of dimensions together,
@@ -36,6 +37,9 @@ class KvLayout {
 
   KvFormat format() const { return format_; }
   int64_t block_bytes() const { return block_bytes_; }
+  // Floats of the state of all layers and of those before `layer`; 0 where no layer has one.
+  int64_t state_size() const { return state_size_; }
+  int64_t state_offset(size_t layer) const { return layers_[layer].state_offset; }
   int64_t bytes_per_token() const { return bytes_per_token_; }  // what one token's keys and values take
 
   // Keeps a token's key and value, at `slot` of the block; they are mixed in place. `scratch` holds as many bytes as
@@ -54,27 +58,36 @@ class KvLayout {
  private:
   struct Layer {
     int64_t offset, head_bytes, key_dim, key_stride, value_dim, value_stride, key_bytes, value_bytes, scale_bytes,
-        key_mix, value_mix;
+        key_mix, value_mix, state_offset;
   };
   KvFormat format_;
   std::vector<Layer> layers_;
-  int64_t block_bytes_ = 0, bytes_per_token_ = 0;
+  int64_t block_bytes_ = 0, bytes_per_token_ = 0, state_size_ = 0;
 };
 
-// The blocks of one sequence.
+// The floats that a layer with a state of its own needs; 0 for attention.
+int64_t layer_state_size(const ModelSpec& spec, const LayerSpec& layer);
+
+// The blocks and the state of one sequence.
 class KvCache {
  public:
   KvCache(const KvLayout& layout, int64_t capacity);
-  int64_t length = 0;  // tokens held
+  int64_t length = 0;           // tokens held
+  int64_t regime = 0;           // of the rotary embedding that they were turned by (model/rotary.h)
+  std::vector<TokenId> tokens;  // all that were read; more than `length` where some must be computed again
   int64_t capacity() const { return capacity_; }
   // Makes room for `tokens` tokens in all. Throws Error where memory runs out.
   void reserve(int64_t tokens);
   std::byte* block(int64_t index) const { return blocks_[static_cast<size_t>(index)]->data(); }
+  float* state(size_t layer) const { return state_.data() + layout_->state_offset(layer); }
+  // Goes back to the first `tokens` tokens, or to none where a state cannot be turned back.
+  void rewind(int64_t tokens);
 
  private:
   const KvLayout* layout_;
   int64_t capacity_;
   std::vector<std::shared_ptr<AlignedBytes>> blocks_;
+  AlignedBuffer<float> state_;
 };
 
 }  // namespace foretell

@@ -1,13 +1,13 @@
 #include "foretell/model.h"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 #include <vector>
 
 #include "arch/open_model.h"
 #include "kernels/dispatch.h"
 #include "model/forward.h"
+#include "model/rotary.h"
 
 namespace foretell {
 
@@ -19,7 +19,7 @@ class Model::Implementation {
     const ConfigReader config(checkpoint->config, checkpoint->config_file());
     const Family& family = find_family(config);
     spec_ = family.describe(config);
-    dynamic_limit_ = dynamic_limit(spec_);
+    log_ = options.log;
     weights_ =
         bind(family, spec_, std::move(checkpoint), pool_,
              {.quantize_bits = options.quantize_bits, .precision = options.precision, .progress = options.progress});
@@ -35,25 +35,15 @@ class Model::Implementation {
   std::unique_ptr<Forward> forward_;
 
  private:
-  // Up to here dynamic rotary scaling changes nothing; beyond, all earlier keys would have to be turned anew.
-  static int64_t dynamic_limit(const ModelSpec& spec) {
-    int64_t limit = std::numeric_limits<int64_t>::max();
-    for (const LayerSpec& layer : spec.layers) {
-      const auto& rotary = attention_of(layer)->rotary;
-      const auto* scaling = rotary ? std::get_if<DynamicScaling>(&rotary->scaling) : nullptr;
-      if (scaling != nullptr) limit = std::min(limit, scaling->original_context);
-    }
-    return limit;
-  }
-  int64_t dynamic_limit_ = 0;
-
   struct Wanted {  // a row of the batch whose logits are wanted
     int64_t row;
     size_t span, token;
   };
   void check(std::span<const Span> spans) const;
+  void prepare(const Span& span) const;
   void run_batch(std::span<const Piece> pieces, std::span<const TokenId> tokens, std::span<const Wanted> wanted,
                  const LogitsCallback& on_logits);
+  std::function<void(const std::string&)> log_;
 };
 
 class Sequence::Implementation {
@@ -68,14 +58,10 @@ void Model::Implementation::check(std::span<const Span> spans) const {
     for (size_t j = 0; j < i; j++)
       if (spans[j].sequence == span.sequence) throw Error({.what = "a sequence stands in one step twice"});
     const KvCache& cache = span.sequence->implementation().cache;
-    const int64_t length = cache.length + static_cast<int64_t>(span.tokens.size());
+    const auto length = static_cast<int64_t>(cache.tokens.size() + span.tokens.size());
     if (length > cache.capacity())
       throw Error({.what = "the text is longer than the context",
                    .expected = "at most " + std::to_string(cache.capacity()) + " tokens",
-                   .found = std::to_string(length)});
-    if (length > dynamic_limit_)
-      throw Error({.what = "dynamic rotary scaling beyond the original context is not supported",
-                   .expected = "at most " + std::to_string(dynamic_limit_) + " tokens",
                    .found = std::to_string(length)});
     for (const TokenId id : span.tokens) {
       if (id < 0 || id >= spec_.vocabulary)
@@ -86,11 +72,35 @@ void Model::Implementation::check(std::span<const Span> spans) const {
   }
 }
 
+// Some rotary scalings turn all tokens by what depends on the length of the whole sequence: where that changes, what
+// was read is computed again.
+void Model::Implementation::prepare(const Span& span) const {
+  KvCache& cache = span.sequence->implementation().cache;
+  const auto length = static_cast<int64_t>(cache.tokens.size() + span.tokens.size());
+  int64_t regime = 0;
+  for (const LayerSpec& layer : spec_.layers) {
+    const Attention* a = attention_of(layer);
+    if (a != nullptr && a->rotary) regime = std::max(regime, rotary_regime(*a->rotary, length));
+  }
+  if (regime != cache.regime) cache.rewind(0);
+  cache.regime = regime;
+  const int64_t again = static_cast<int64_t>(cache.tokens.size()) - cache.length;
+  if (again > 0 && log_)
+    log_("computing " + std::to_string(again) + " tokens again: " +
+         (cache.length == 0 && regime != 0 ? "the rotary embedding depends on the length of the whole text"
+                                           : "the state after them cannot be turned back"));
+}
+
 void Model::Implementation::run_batch(std::span<const Piece> pieces, std::span<const TokenId> tokens,
                                       std::span<const Wanted> wanted, const LogitsCallback& on_logits) {
   for (const Piece& piece : pieces) piece.cache->reserve(piece.start + piece.rows);
   forward_->run(pieces, tokens);
-  for (const Piece& piece : pieces) piece.cache->length = piece.start + piece.rows;
+  for (const Piece& piece : pieces) {
+    piece.cache->length = piece.start + piece.rows;
+    auto& known = piece.cache->tokens;
+    for (int64_t i = static_cast<int64_t>(known.size()) - piece.start; i < piece.rows; i++)
+      known.push_back(tokens[static_cast<size_t>(piece.first_row + i)]);
+  }
   for (size_t first = 0; first < wanted.size(); first += Forward::max_logit_rows) {
     const auto group = wanted.subspan(first, std::min<size_t>(Forward::max_logit_rows, wanted.size() - first));
     int64_t rows[Forward::max_logit_rows];
@@ -117,16 +127,24 @@ void Model::Implementation::step(std::span<const Span> spans, const LogitsCallba
   };
   for (size_t s = 0; s < spans.size(); s++) {
     const Span& span = spans[s];
+    prepare(span);
     KvCache& cache = span.sequence->implementation().cache;
-    for (size_t done = 0; done < span.tokens.size();) {
-      const size_t count = std::min(span.tokens.size() - done, static_cast<size_t>(Forward::max_rows) - tokens.size());
-      const auto first_row = static_cast<int64_t>(tokens.size());
-      pieces.push_back({&cache, first_row, static_cast<int64_t>(count), cache.length});
+    // Those that are computed again stand before the new ones.
+    const std::vector<TokenId> again(cache.tokens.begin() + cache.length, cache.tokens.end());
+    const size_t old = again.size(), all = old + span.tokens.size();
+    const auto length = cache.length + static_cast<int64_t>(all);
+    for (size_t done = 0; done < all;) {
+      const size_t count = std::min(all - done, static_cast<size_t>(Forward::max_rows) - tokens.size());
+      pieces.push_back({.cache = &cache,
+                        .first_row = static_cast<int64_t>(tokens.size()),
+                        .rows = static_cast<int64_t>(count),
+                        .start = length - static_cast<int64_t>(all - done),
+                        .length = length});
       for (size_t i = done; i < done + count; i++) {
-        const bool last = i + 1 == span.tokens.size();
-        if (span.logits == Span::Logits::All || (span.logits == Span::Logits::Last && last))
-          wanted.push_back({static_cast<int64_t>(tokens.size()), s, i});
-        tokens.push_back(span.tokens[i]);
+        const bool last = i + 1 == all, fresh = i >= old;
+        if (fresh && (span.logits == Span::Logits::All || (span.logits == Span::Logits::Last && last)))
+          wanted.push_back({static_cast<int64_t>(tokens.size()), s, i - old});
+        tokens.push_back(fresh ? span.tokens[i - old] : again[i]);
       }
       done += count;
       if (tokens.size() < static_cast<size_t>(Forward::max_rows)) continue;
@@ -180,10 +198,13 @@ Sequence::Sequence(Sequence&&) noexcept = default;
 Sequence& Sequence::operator=(Sequence&&) noexcept = default;
 Sequence::~Sequence() = default;
 
-int64_t Sequence::length() const { return implementation_->cache.length; }
+int64_t Sequence::length() const { return static_cast<int64_t>(implementation_->cache.tokens.size()); }
 int64_t Sequence::capacity() const { return implementation_->cache.capacity(); }
 void Sequence::truncate(int64_t length) {
-  implementation_->cache.length = std::clamp<int64_t>(length, 0, implementation_->cache.length);
+  KvCache& cache = implementation_->cache;
+  if (length >= this->length()) return;
+  cache.tokens.resize(static_cast<size_t>(std::max<int64_t>(length, 0)));
+  cache.rewind(static_cast<int64_t>(cache.tokens.size()));
 }
 
 }  // namespace foretell

@@ -31,7 +31,7 @@ template <class Word>
 void transpose_rows(const MatrixSource& source, int64_t unit, std::byte* out) {
   const int64_t first = unit * unit_rows, count = std::min<int64_t>(unit_rows, source.rows - first);
   const std::byte* rows[unit_rows];
-  for (int64_t r = 0; r < count; r++) rows[r] = source.stored.row_bytes(source.first + first + r);
+  for (int64_t r = 0; r < count; r++) rows[r] = source.stored.row_bytes(source.stored_row(first + r));
   constexpr auto size = static_cast<int64_t>(sizeof(Word));
   for (int64_t c = 0; c < source.cols; c++, out += unit_rows * size) {
     for (int64_t r = 0; r < count; r++) std::memcpy(out + r * size, rows[r] + c * size, sizeof(Word));
@@ -43,19 +43,25 @@ void transpose_rows(const MatrixSource& source, int64_t unit, std::byte* out) {
 void copy_columns(const MatrixSource& source, int64_t unit, int64_t element_bytes, std::byte* out) {
   const int64_t first = unit * unit_rows, count = std::min<int64_t>(unit_rows, source.rows - first);
   for (int64_t c = 0; c < source.cols; c++, out += unit_rows * element_bytes) {
-    std::memcpy(out, source.stored.row_bytes(c) + (source.first + first) * element_bytes,
-                static_cast<size_t>(count * element_bytes));
+    const std::byte* line = source.stored.row_bytes(c);
+    if (source.run == 0) {
+      std::memcpy(out, line + (source.first + first) * element_bytes, static_cast<size_t>(count * element_bytes));
+    } else {
+      for (int64_t r = 0; r < count; r++)
+        std::memcpy(out + r * element_bytes, line + source.stored_row(first + r) * element_bytes,
+                    static_cast<size_t>(element_bytes));
+    }
     std::memset(out + count * element_bytes, 0, static_cast<size_t>((unit_rows - count) * element_bytes));
   }
 }
 
 // Row `row` of the matrix (an output) as floats, [cols].
 void read_output(const MatrixSource& source, int64_t row, float* out) {
-  if (!source.transposed) return source.stored.read_row(source.first + row, out);
+  if (!source.transposed) return source.stored.read_row(source.stored_row(row), out);
   std::vector<float> line(static_cast<size_t>(source.stored.cols()));
   for (int64_t c = 0; c < source.cols; c++) {
     source.stored.read_row(c, line.data());
-    out[c] = line[static_cast<size_t>(source.first + row)];
+    out[c] = line[static_cast<size_t>(source.stored_row(row))];
   }
 }
 
@@ -116,7 +122,7 @@ struct GroupedRow {
       groups_per_scale = source.stored.group_size() / group_size;
       scales.resize(cols / static_cast<size_t>(source.stored.group_size()));
       biases.resize(scales.size());
-      return source.stored.read_groups(source.first + row, codes.data(), scales.data(), biases.data());
+      return source.stored.read_groups(source.stored_row(row), codes.data(), scales.data(), biases.data());
     }
     values.resize(cols);
     read_output(source, row, values.data());
@@ -162,7 +168,7 @@ void pack_groups(const MatrixSource& source, const PackedMatrix& matrix, int64_t
     const int64_t row = unit * unit_rows + r, lane = r % panel_rows;
     std::byte* lines = out + r / panel_rows * groups * group_bytes;
     if (as_stored) {
-      pack_stored_row<F>(stored, source.first + row, lane, group_bytes, lines);
+      pack_stored_row<F>(stored, source.stored_row(row), lane, group_bytes, lines);
       continue;
     }
     grouped.read(source, row, bits);

@@ -16,6 +16,9 @@ struct MatrixSource {
   int64_t first = 0;
   int64_t rows = 0, cols = 0;  // [outputs, inputs] of this matrix
   bool transposed = false;
+  int64_t run = 0, step = 0;  // rows in runs: output r is the stored row first + r / run * step + r % run; run 0: all
+
+  int64_t stored_row(int64_t r) const { return run == 0 ? first + r : first + r / run * step + r % run; }
 };
 
 struct PackedMatrix {
@@ -32,9 +35,9 @@ struct PackedMatrix {
 };
 
 // How `source` will be packed. Groups keep their codes and scales, floats their type. What can only be decoded becomes
-// float32 at Precision::Exact and else 8-bit affine groups of 32 (relative root mean square error 0.3 to 0.5 %; 0.49 % for
-// the Q6_K matrices of Gemma 3 270M). `quantize_bits` 4 or 8 (0: not asked for) turns both
-// of these into groups of so many bits; all that needs the inputs to come in whole groups.
+// float32 at Precision::Exact and else 8-bit affine groups of 32 (relative root mean square error 0.3 to 0.5 %; 0.49 %
+// for the Q6_K matrices of Gemma 3 270M). `quantize_bits` 4 or 8 (0: not asked for) turns both of these into groups of
+// so many bits; all that needs the inputs to come in whole groups.
 PackedMatrix plan_packing(const MatrixSource& source, int quantize_bits, Precision precision);
 
 // Packs one unit to `out`, unit_bytes() bytes. Throws Error where a number does not fit.

@@ -38,30 +38,60 @@ struct YarnRamp {
   double interpolated(double pair) const { return std::clamp((pair - low) / (high - low), 0.0, 1.0); }
 };
 
-double scaled(const Rotary& rotary, int64_t pair, double frequency) {
+// LongRoPE (Ding et al., arXiv:2402.13753): a divisor for each pair, one set for short texts and one for long ones.
+double long_divisor(const LongScaling& s, int64_t pair, int64_t length) {
+  const std::vector<double>& factors = length > s.original_context ? s.long_factors : s.short_factors;
+  return static_cast<float>(factors.at(static_cast<size_t>(pair)));
+}
+
+double scaled(const Rotary& rotary, int64_t pair, double frequency, int64_t length) {
   if (const auto* linear = std::get_if<LinearScaling>(&rotary.scaling)) return frequency / linear->factor;
   if (const auto* llama3 = std::get_if<Llama3Scaling>(&rotary.scaling)) return llama3_frequency(*llama3, frequency);
   if (const auto* yarn = std::get_if<YarnScaling>(&rotary.scaling)) {
     const double part = YarnRamp(*yarn, rotary).interpolated(static_cast<double>(pair));
     return frequency / yarn->factor * part + frequency * (1 - part);
   }
+  if (const auto* longer = std::get_if<LongScaling>(&rotary.scaling))
+    return frequency / long_divisor(*longer, pair, length);
+  if (const auto* part = std::get_if<ProportionalScaling>(&rotary.scaling))
+    return pair < part->turning_pairs ? frequency / part->factor : 0;
   return frequency;
+}
+
+// Dynamic NTK scaling: the base grows with the length beyond the original context (the formula of transformers'
+// modeling_rope_utils.py, which names the Reddit users bloc97 and emozilla).
+double base_of(const Rotary& rotary, int64_t length) {
+  const auto* dynamic = std::get_if<DynamicScaling>(&rotary.scaling);
+  if (dynamic == nullptr || length <= dynamic->original_context) return rotary.theta;
+  const double stretch = static_cast<double>(length) / static_cast<double>(dynamic->original_context);
+  const auto dims = static_cast<double>(rotary.dims);
+  return rotary.theta * exact_pow(dynamic->factor * stretch - (dynamic->factor - 1), dims / (dims - 2));
 }
 
 }  // namespace
 
-std::vector<float> rotary_frequencies(const Rotary& rotary) {
+std::vector<float> rotary_frequencies(const Rotary& rotary, int64_t length) {
+  const double base = base_of(rotary, length);
   std::vector<float> frequencies;
   for (int64_t pair = 0; pair < rotary.dims / 2; pair++) {
     const double exponent = -2 * static_cast<double>(pair) / static_cast<double>(rotary.dims);
-    frequencies.push_back(static_cast<float>(scaled(rotary, pair, exact_pow(rotary.theta, exponent))));
+    frequencies.push_back(static_cast<float>(scaled(rotary, pair, exact_pow(base, exponent), length)));
   }
   return frequencies;
 }
 
+int64_t rotary_regime(const Rotary& rotary, int64_t length) {
+  if (const auto* dynamic = std::get_if<DynamicScaling>(&rotary.scaling))
+    return length > dynamic->original_context ? length : 0;
+  if (const auto* longer = std::get_if<LongScaling>(&rotary.scaling)) return length > longer->original_context ? 1 : 0;
+  return 0;
+}
+
 float rotary_magnitude(const Rotary& rotary) {
-  const auto* yarn = std::get_if<YarnScaling>(&rotary.scaling);
-  return yarn == nullptr ? 1.0f : static_cast<float>(yarn->attention_factor);
+  if (const auto* yarn = std::get_if<YarnScaling>(&rotary.scaling)) return static_cast<float>(yarn->attention_factor);
+  if (const auto* longer = std::get_if<LongScaling>(&rotary.scaling))
+    return static_cast<float>(longer->attention_factor);
+  return 1.0f;
 }
 
 void rotary_angles(const std::vector<float>& frequencies, float magnitude, int64_t position, float* cosines,

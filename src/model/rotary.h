@@ -8,10 +8,13 @@
 namespace foretell {
 
 // The angle of each pair for one step of position, [dims / 2], as float32 (the reference keeps them so), with the
-// scaling.
-std::vector<float> rotary_frequencies(const Rotary& rotary);
+// scaling. Some scalings depend on the length of the whole sequence.
+std::vector<float> rotary_frequencies(const Rotary& rotary, int64_t length);
 
-// What the cosines and sines are multiplied with (YaRN's attention factor), else 1.
+// Sequences whose lengths give the same number have the same frequencies.
+int64_t rotary_regime(const Rotary& rotary, int64_t length);
+
+// What the cosines and sines are multiplied with (the attention factor of YaRN and LongRoPE), else 1.
 float rotary_magnitude(const Rotary& rotary);
 
 // The cosines and sines of one position, [frequencies.size()] each.

@@ -18,37 +18,90 @@ using Vector = AlignedBuffer<float>;
 
 // y = weight x + bias
 struct Linear {
-  PackedMatrix weight;  // [outputs, inputs]
+  PackedMatrix weight;  // [outputs, inputs]; no rows: not there
   Vector bias;          // [outputs]
 };
 
+// Its spec says whether it is there. Weights are ones, and biases zeros, where the family stores none.
 struct Norm {
-  Vector weight;  // [size]; empty: no norm here
-  Vector bias;    // [size]; zeros where the family has none
-  bool present() const { return weight.size() > 0; }
+  Vector weight;  // [size]
+  Vector bias;    // [size]
+};
+
+struct AttentionWeights {
+  Linear query, key, value;   // [heads * head_dim, hidden] and so on
+  Linear gate;                // [heads * value_head_dim, hidden]
+  Norm query_norm, key_norm;  // [head_dim], or [heads][head_dim padded] of their own, or [heads * head_dim]
+  Norm value_norm;            // [value_head_dim]
+  Vector sinks;               // [heads]
+  Linear output;              // [hidden, heads * value_head_dim]
+
+  // LatentAttention: `query`, `key` (its plain dimensions) and `value` then read short vectors.
+  Linear query_down, kv_down;  // [rank, hidden]
+  Linear key_rotary;           // [rotary dims, hidden]: the part of the key that all heads share
+  Norm query_down_norm, kv_down_norm;
+};
+
+struct DeltaWeights {
+  Linear query, key, value, gate;  // [heads * dim, hidden]
+  Linear beta, decay;              // [value_heads, hidden]
+  Vector taps;                     // [kernel][query, key and value channels padded]: the oldest token first
+  Vector rate, time_bias;          // [value_heads]
+  Norm norm;                       // [value_dim]
+  Linear output;
+};
+
+struct ConvolutionWeights {
+  Linear b, c, x;  // [hidden, hidden]
+  Vector taps;     // [kernel][hidden padded]: the oldest token first
+  Vector bias;     // [hidden]
+  Linear output;
+};
+
+struct MlpWeights {
+  Linear gate, up;  // [intermediate, hidden]; their units stand in turn in memory
+  Linear down;      // [hidden, intermediate]
+  struct XIelu {
+    float alpha_p = 0, alpha_n = 0, beta = 0.5f, eps = -1e-6f;  // as the function takes them
+  } xielu;
+};
+
+struct ExpertsWeights {
+  Linear router;      // [count, hidden]
+  Vector correction;  // [count]
+  std::vector<MlpWeights> experts;
+  Linear shared_gate;  // [1, hidden]
 };
 
 struct LayerWeights {
-  Norm attn_in, mlp_in;
-  Linear query, key, value;   // [heads * head_dim, hidden] and so on
-  Norm query_norm, key_norm;  // [head_dim]
-  Linear output;              // [hidden, heads * value_head_dim]
-  Linear gate, up;            // [intermediate, hidden]; their units stand in turn in memory
-  Linear down;                // [hidden, intermediate]
+  Norm attn_in, attn_out, attn_sum, mlp_in, mlp_out, mlp_sum;
+  AttentionWeights attention;
+  DeltaWeights delta;
+  ConvolutionWeights convolution;
+  MlpWeights mlp;  // the dense one or the shared expert
+  ExpertsWeights experts;
+  Linear per_layer_gate, per_layer_out;  // [dims, hidden], [hidden, dims]
+  Norm per_layer_norm;                   // [hidden]
+  float output_scale = 1;
 };
 
 struct Weights {
   // The token embedding: packed together with the unembedding where the two are one, else read from the file.
   StoredMatrix embedding;  // [vocabulary, hidden]
-  Vector positions;        // learned: [count, hidden padded], or empty
+  Norm embedding_norm;
+  Vector positions;  // learned: [count, hidden padded], or empty
+  Linear project_in, project_out;
+  StoredMatrix per_layer_embedding;  // [per_layer_vocabulary, layers * dims]
+  Linear per_layer_projection;       // [layers * dims, hidden]
+  Norm per_layer_projection_norm;    // [dims]
   std::vector<LayerWeights> layers;
   Norm final_norm;
   Linear unembedding;  // [vocabulary, hidden]
   bool tied = false;
 
   AlignedBytes arena;                            // all packed matrices
-  std::shared_ptr<const Checkpoint> checkpoint;  // what `embedding` reads from
-  bool quantized = false;                        // the layers' matrices are in affine groups
+  std::shared_ptr<const Checkpoint> checkpoint;  // what the embeddings read from
+  bool quantized = false;                        // some matrices of layers are in affine groups
 };
 
 struct BindOptions {

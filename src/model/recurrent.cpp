@@ -1,0 +1,89 @@
+#include "model/recurrent.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "base/exact_math.h"
+#include "model/norm.h"
+
+namespace foretell {
+namespace {
+
+// x / sqrt(sum(x^2) + 1e-6), as the reference (flash-linear-attention) has it
+void l2_normalize(const float* x, int64_t n, float scale, float* out) {
+  float sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += x[i] * x[i];
+  const float factor = scale / std::sqrt(sum + 1e-6f);
+  for (int64_t i = 0; i < n; i++) out[i] = x[i] * factor;
+}
+
+float sigmoid(float x) { return static_cast<float>(1 / (1 + exact_exp(-static_cast<double>(x)))); }
+
+// What is left of the memory: exp(-exp(rate) * softplus(x + bias)).
+float decay_factor(float x, float bias, float rate) {
+  const double y = static_cast<double>(x) + bias;
+  const double softplus = y > 20 ? y : exact_log(1 + exact_exp(y));
+  return static_cast<float>(exact_exp(-exact_exp(rate) * softplus));
+}
+
+}  // namespace
+
+void convolve(const float* taps, int64_t kernel, int64_t channels, int64_t first, float* state, const Columns& x) {
+  const int64_t past = kernel - 1;
+  for (int64_t t = 0; t < x.count; t++) {
+    float* row = x.data + t * x.stride;
+    for (int64_t c = x.begin; c < x.end; c++) {
+      const int64_t channel = first + c;
+      const float current = row[c];
+      float sum = 0;
+      for (int64_t k = 0; k < past; k++) sum += taps[k * channels + channel] * state[k * channels + channel];
+      row[c] = sum + taps[past * channels + channel] * current;
+      for (int64_t k = 0; k + 1 < past; k++) state[k * channels + channel] = state[(k + 1) * channels + channel];
+      if (past > 0) state[(past - 1) * channels + channel] = current;
+    }
+  }
+}
+
+void run_delta_head(const kernels::Table& table, const DeltaHead& head, const DeltaRows& rows) {
+  const DeltaNet& d = head.spec;
+  const int64_t key_head = head.head / (d.value_heads / d.key_heads);
+  const float query_scale = static_cast<float>(1 / std::sqrt(static_cast<double>(d.key_dim)));
+  const int64_t padded_values = (d.value_dim + 15) / 16 * 16;
+  std::vector<float> query(static_cast<size_t>(d.key_dim)), key(query), change(static_cast<size_t>(d.value_dim)),
+      output(static_cast<size_t>(padded_values));
+  for (int64_t t = 0; t < rows.count; t++) {
+    const float* q = rows.queries + t * rows.key_stride + key_head * d.key_dim;
+    const float* k = rows.keys + t * rows.key_stride + key_head * d.key_dim;
+    float* value = rows.values + t * rows.value_stride + head.head * d.value_dim;
+    l2_normalize(q, d.key_dim, query_scale, query.data());
+    l2_normalize(k, d.key_dim, 1, key.data());
+    const float beta = sigmoid(rows.beta[t * rows.beta_stride + head.head]);
+    const float left = decay_factor(rows.decay[t * rows.beta_stride + head.head], head.weights.time_bias[head.head],
+                                    head.weights.rate[head.head]);
+    // The memory forgets, then learns what it did not yet tell for this key.
+    std::fill(change.begin(), change.end(), 0.0f);
+    for (int64_t i = 0; i < d.key_dim; i++) {
+      float* row = head.memory + i * d.value_dim;
+      for (int64_t j = 0; j < d.value_dim; j++) {
+        row[j] *= left;
+        change[static_cast<size_t>(j)] += row[j] * key[static_cast<size_t>(i)];
+      }
+    }
+    for (int64_t j = 0; j < d.value_dim; j++)
+      change[static_cast<size_t>(j)] = (value[j] - change[static_cast<size_t>(j)]) * beta;
+    std::fill(output.begin(), output.end(), 0.0f);
+    for (int64_t i = 0; i < d.key_dim; i++) {
+      float* row = head.memory + i * d.value_dim;
+      for (int64_t j = 0; j < d.value_dim; j++) {
+        row[j] += key[static_cast<size_t>(i)] * change[static_cast<size_t>(j)];
+        output[static_cast<size_t>(j)] += row[j] * query[static_cast<size_t>(i)];
+      }
+    }
+    apply_norm(table, d.norm, head.weights.norm.weight.data(), head.weights.norm.bias.data(), output.data(),
+               d.value_dim, output.data());
+    std::copy_n(output.data(), d.value_dim, value);
+  }
+}
+
+}  // namespace foretell

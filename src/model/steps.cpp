@@ -1,0 +1,136 @@
+// The steps that the forward pass consists of.
+#include <algorithm>
+#include <cstring>
+
+#include "model/forward.h"
+#include "model/norm.h"
+
+namespace foretell {
+
+using kernels::unit_rows;
+
+int Forward::tile_count(int64_t first_row, int64_t rows) const {
+  return static_cast<int>(std::min<int64_t>(table_.tile_rows, rows - first_row));
+}
+
+Range Forward::tile_share(int64_t rows, int thread) const {
+  const Range tiles = share((rows + table_.tile_rows - 1) / table_.tile_rows, thread, pool_.size());
+  return {tiles.begin * table_.tile_rows, std::min(tiles.end * table_.tile_rows, rows)};
+}
+
+void Forward::norm_rows(MaybeNorm norm, const float* x, int64_t stride, int64_t cols, int64_t count, float* out,
+                        int64_t out_stride) const {
+  for (int64_t r = 0; r < count; r++)
+    apply_norm(table_, *norm.spec, norm.norm->weight.data(), norm.norm->bias.data(), x + r * stride, cols,
+               out + r * out_stride);
+}
+
+const Tiles& Forward::inputs(Inputs& inputs, const RowBuffer& from, int64_t cols, MaybeNorm norm, Worker& me,
+                             const RowBuffer* keep) {
+  return this->inputs(inputs, from.row(0), from.stride, cols, norm, me, keep);
+}
+
+// Rows, normed where there is a norm, as the inputs of products; as floats, too, where `keep` is given. With more rows
+// than one, all threads wait until all of it is there.
+const Tiles& Forward::inputs(Inputs& inputs, const float* rows, int64_t stride, int64_t cols, MaybeNorm norm,
+                             Worker& me, const RowBuffer* keep) {
+  const auto write = [&](Tiles& tiles, int64_t first, int count) {
+    const float* x = rows + first * stride;
+    int64_t x_stride = stride;
+    if (norm.spec != nullptr) {
+      norm_rows(norm, x, stride, cols, count, me.rows.row(0), me.rows.stride);
+      x = me.rows.row(0);
+      x_stride = me.rows.stride;
+    }
+    tiles.write(first, count, x, x_stride, 0, cols);
+    if (keep == nullptr || (rows_ == 1 && me.thread != 0)) return;
+    for (int r = 0; r < count; r++) std::memcpy(keep->row(first + r), x + r * x_stride, static_cast<size_t>(cols) * 4);
+  };
+  if (rows_ == 1) {
+    Tiles& own = inputs.own[static_cast<size_t>(me.thread)];
+    write(own, 0, 1);
+    return own;
+  }
+  const Range mine = tile_share(rows_, me.thread);
+  for (int64_t first = mine.begin; first < mine.end; first += table_.tile_rows)
+    write(inputs.shared, first, tile_count(first, rows_));
+  pool_.barrier();
+  return inputs.shared;
+}
+
+// hidden = norm(hidden)
+void Forward::normalize_stream(MaybeNorm norm, Worker& me) {
+  const Range mine = tile_share(rows_, me.thread);
+  norm_rows(norm, hidden_.row(mine.begin), hidden_.stride, spec_.hidden, mine.size(), hidden_.row(mine.begin),
+            hidden_.stride);
+  pool_.barrier();
+}
+
+InputFormat Forward::input_format(const PackedMatrix& matrix) const {
+  if (!kernels::is_affine(matrix.format) || precision_ == Precision::Exact) return InputFormat::Float;
+  return precision_ == Precision::High ? InputFormat::Int8Pair : InputFormat::Int8;
+}
+
+void Forward::product(const Linear& linear, int64_t unit, const Tiles& input, int64_t first_row, int count,
+                      float* out) const {
+  const PackedMatrix& m = linear.weight;
+  input.multiply(input_format(m), m.format, m.scale, m.unit(unit), m.cols, first_row, count, out);
+  if (linear.bias.size() == 0) return;
+  const float* bias = linear.bias.data() + unit * unit_rows;
+  for (int r = 0; r < count; r++)
+    for (int o = 0; o < unit_rows; o++) out[r * unit_rows + o] += bias[o];
+}
+
+// out = linear(input)
+void Forward::project(const Linear& linear, const Tiles& input, const RowBuffer& out, Worker& me) {
+  multiply(linear, input, rows_, me, [&](int64_t unit, int64_t first, int count, const float* products) {
+    for (int r = 0; r < count; r++)
+      std::memcpy(out.row(first + r) + unit * unit_rows, products + r * unit_rows, unit_rows * sizeof(float));
+  });
+}
+
+// The columns that a thread adds to are the same for all matrices with `hidden` outputs, so each clears its own.
+void Forward::begin_sum(const LayerSpec& spec, bool through_norm, Worker& me) {
+  me.sum = through_norm ? &block_ : &hidden_;
+  me.sum_scale = spec.residual_scale;
+  if (!through_norm) return;
+  const Range mine = share(block_.stride / unit_rows, me.thread, pool_.size());
+  for (int64_t r = 0; r < rows_; r++)
+    std::memset(block_.row(r) + mine.begin * unit_rows, 0, static_cast<size_t>(mine.size() * unit_rows) * 4);
+}
+
+// sum += scale * linear(input), times a factor of each row where given
+void Forward::add_projection(const Linear& linear, const Tiles& input, Worker& me, const float* row_factors) {
+  const RowBuffer& sum = *me.sum;
+  const float scale = me.sum_scale;
+  multiply(linear, input, rows_, me, [&](int64_t unit, int64_t first, int count, const float* products) {
+    for (int r = 0; r < count; r++) {
+      float* x = sum.row(first + r) + unit * unit_rows;
+      const float* y = products + r * unit_rows;
+      const float factor = row_factors == nullptr ? scale : scale * row_factors[first + r];
+      if (factor == 1) {
+        for (int o = 0; o < unit_rows; o++) x[o] += y[o];
+      } else {
+        for (int o = 0; o < unit_rows; o++) x[o] += factor * y[o];
+      }
+    }
+  });
+}
+
+// hidden += out norm(block), and then hidden = sum norm(hidden), each where there is one. All threads wait at the end.
+void Forward::end_sum(MaybeNorm out, MaybeNorm sum, Worker& me) {
+  pool_.barrier();
+  if (out.spec == nullptr && sum.spec == nullptr) return;
+  const Range mine = tile_share(rows_, me.thread);
+  for (int64_t r = mine.begin; r < mine.end; r++) {
+    float* x = hidden_.row(r);
+    if (out.spec != nullptr) {
+      norm_rows(out, block_.row(r), block_.stride, spec_.hidden, 1, me.rows.row(0), me.rows.stride);
+      for (int64_t i = 0; i < spec_.hidden; i++) x[i] += me.rows.row(0)[i];
+    }
+    if (sum.spec != nullptr) norm_rows(sum, x, hidden_.stride, spec_.hidden, 1, x, hidden_.stride);
+  }
+  pool_.barrier();
+}
+
+}  // namespace foretell
