@@ -1,89 +1,15 @@
 #include "checkpoint/gguf_tokenizer.h"
 
 #include <algorithm>
-#include <optional>
-#include <string_view>
-#include <tuple>
-#include <unordered_map>
 #include <utility>
 
-#include "checkpoint/gguf_pre_tokenizer.h"
-#include "foretell/error.h"
+#include "checkpoint/gguf_tokenizer_keys.h"
+#include "checkpoint/gguf_tokenizer_models.h"
 
 namespace foretell {
 namespace {
 
-using OrderedJson = nlohmann::ordered_json;
-
-// tokenizer.ggml.token_type (llama.h's enum llama_token_type)
-enum class TokenType : int64_t { Undefined, Normal, Unknown, Control, UserDefined, Unused, Byte };
-
-struct Token {
-  std::string_view text;  // in the metadata
-  TokenType type = TokenType::Normal;
-  double score = 0;
-};
-
-// The keys below tokenizer.ggml, checked as they are read.
-class TokenizerKeys {
- public:
-  TokenizerKeys(const Json& metadata, const std::filesystem::path& file) : metadata_(metadata), file_(file) {}
-
-  const Json* find(std::string_view key) const {
-    const auto it = metadata_.find("tokenizer." + std::string(key));
-    return it == metadata_.end() ? nullptr : &*it;
-  }
-  std::string text(std::string_view key, std::string fallback) const {
-    const Json* value = find(key);
-    if (value == nullptr) return fallback;
-    if (!value->is_string()) throw error(key, "a value is no text", "a text", value->type_name());
-    return value->get<std::string>();
-  }
-  bool flag(std::string_view key, bool fallback) const {
-    const Json* value = find(key);
-    if (value == nullptr) return fallback;
-    if (!value->is_boolean()) throw error(key, "a value is no flag", "true or false", value->type_name());
-    return value->get<bool>();
-  }
-  std::optional<int64_t> id(std::string_view key, size_t tokens) const {
-    const Json* value = find(key);
-    if (value == nullptr) return std::nullopt;
-    if (!value->is_number_integer()) throw error(key, "a value is no token id", "a whole number", value->type_name());
-    // Files of models without such a token have -1 or 2^32 - 1 here.
-    if (*value == -1 || *value == 0xffffffffu) return std::nullopt;
-    if (*value < 0 || *value >= tokens)
-      throw error(key, "a token id is outside of the vocabulary", "0 to " + std::to_string(tokens - 1), value->dump());
-    return value->get<int64_t>();
-  }
-  // A list of values of which `is` holds; `length` 0: any.
-  const Json::array_t& list(std::string_view key, const char* expected, size_t length, bool (*is)(const Json&)) const {
-    const Json* value = find(key);
-    if (value == nullptr) throw error(key, "a key is missing", std::string("a list of ") + expected, "nothing");
-    if (!value->is_array() || !std::all_of(value->begin(), value->end(), is))
-      throw error(key, "a value is no list of " + std::string(expected), "such a list", "something else");
-    if (length != 0 && value->size() != length)
-      throw error(key, "a list has another length than that of the tokens", std::to_string(length),
-                  std::to_string(value->size()));
-    return value->get_ref<const Json::array_t&>();
-  }
-
-  Error error(std::string_view key, std::string what, std::string expected, std::string found) const {
-    return Error({.what = std::move(what),
-                  .file = file_.string(),
-                  .where = "tokenizer." + std::string(key),
-                  .expected = std::move(expected),
-                  .found = std::move(found)});
-  }
-  const std::filesystem::path& file() const { return file_; }
-
- private:
-  const Json& metadata_;
-  const std::filesystem::path& file_;
-};
-
-bool is_text(const Json& value) { return value.is_string(); }
-bool is_integer(const Json& value) { return value.is_number_integer(); }
-bool is_number(const Json& value) { return value.is_number(); }
+using namespace gguf;
 
 std::vector<Token> read_tokens(const TokenizerKeys& keys) {
   const auto& texts = keys.list("ggml.tokens", "texts", 0, is_text);
@@ -104,8 +30,6 @@ std::vector<Token> read_tokens(const TokenizerKeys& keys) {
   return tokens;
 }
 
-// Ids by their texts; tokens without a text are left out.
-using Vocabulary = std::unordered_map<std::string_view, size_t>;
 Vocabulary index_tokens(const TokenizerKeys& keys, const std::vector<Token>& tokens) {
   Vocabulary ids;
   ids.reserve(tokens.size());
@@ -120,146 +44,27 @@ Vocabulary index_tokens(const TokenizerKeys& keys, const std::vector<Token>& tok
   return ids;
 }
 
-using Merge = std::pair<std::string_view, std::string_view>;
-
-std::vector<Merge> read_merges(const TokenizerKeys& keys) {
-  const auto& texts = keys.list("ggml.merges", "texts", 0, is_text);
-  std::vector<Merge> merges;
-  merges.reserve(texts.size());
-  for (const Json& text : texts) {
-    const std::string_view merge = text.get_ref<const std::string&>();
-    const size_t blank = merge.find(' ', 1);
-    if (blank == std::string_view::npos || blank + 1 == merge.size())
-      throw keys.error("ggml.merges", "a merge is no pair", "two tokens with a blank between them",
-                       "\"" + std::string(merge) + "\"");
-    merges.emplace_back(merge.substr(0, blank), merge.substr(blank + 1));
-  }
-  return merges;
-}
-
-// SentencePiece has scores instead of merges: of all neighbours that form a token, those that form the one with the
-// best score are joined first. As a list of merges that is: every way to cut a token in two tokens, best scores first
-// (and in the order that transformers' generate_merges gives to equal ones).
-std::vector<Merge> merges_from_scores(const std::vector<Token>& tokens, const Vocabulary& ids) {
-  struct Candidate {
-    Merge merge;
-    double score;
-    std::pair<size_t, size_t> parts;
-  };
-  size_t longest = 0;
-  const auto usable = [](const Token& token) { return token.type == TokenType::Normal; };
-  for (const Token& token : tokens)
-    if (usable(token)) longest = std::max(longest, token.text.size());
-  std::vector<Candidate> candidates;
-  for (const Token& token : tokens) {
-    if (!usable(token)) continue;
-    const auto first_of_token = static_cast<std::ptrdiff_t>(candidates.size());
-    for (size_t cut = 1; cut < token.text.size(); cut++) {
-      const auto left = ids.find(token.text.substr(0, cut)), right = ids.find(token.text.substr(cut));
-      if (left != ids.end() && right != ids.end())
-        candidates.push_back({{left->first, right->first}, token.score, {left->second, right->second}});
-    }
-    std::sort(candidates.begin() + first_of_token, candidates.end(),
-              [](const Candidate& a, const Candidate& b) { return a.parts < b.parts; });
-  }
-  const auto characters = [](std::string_view text) {
-    return std::count_if(text.begin(), text.end(),
-                         [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
-  };
-  std::stable_sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
-    return std::tuple(a.score, characters(a.merge.first), characters(a.merge.second)) >
-           std::tuple(b.score, characters(b.merge.first), characters(b.merge.second));
-  });
-  std::vector<Merge> merges;
-  for (const Candidate& candidate : candidates) merges.push_back(candidate.merge);
-  return merges;
-}
-
 struct SpecialTokens {
-  std::optional<int64_t> bos, eos, unknown, pad;
+  std::optional<int64_t> bos = {}, eos = {}, unknown = {}, separator = {}, pad = {}, mask = {};
 };
 
-SpecialTokens read_special_tokens(const TokenizerKeys& keys, size_t tokens, bool sentencepiece) {
-  SpecialTokens special{.bos = keys.id("ggml.bos_token_id", tokens),
-                        .eos = keys.id("ggml.eos_token_id", tokens),
-                        .unknown = keys.id("ggml.unknown_token_id", tokens),
-                        .pad = keys.id("ggml.padding_token_id", tokens)};
-  if (sentencepiece && tokens > 2) {  // llama.cpp's defaults: those of Llama 2
-    if (keys.find("ggml.unknown_token_id") == nullptr) special.unknown = 0;
-    if (keys.find("ggml.bos_token_id") == nullptr) special.bos = 1;
-    if (keys.find("ggml.eos_token_id") == nullptr) special.eos = 2;
-  }
-  return special;
-}
-
-// The parts of a tokenizer.json that differ between the two kinds.
-struct Pipeline {
-  OrderedJson normalizer, pre_tokenizer, decoder;
-  OrderedJson model;  // without vocab and merges
-  std::vector<Merge> merges;
-  bool adds_bos = false;
-};
-
-OrderedJson bpe_model() {
-  return {{"type", "BPE"},
-          {"dropout", nullptr},
-          {"unk_token", nullptr},
-          {"continuing_subword_prefix", nullptr},
-          {"end_of_word_suffix", nullptr},
-          {"fuse_unk", false},
-          {"byte_fallback", false},
-          {"ignore_merges", false}};
-}
-
-Pipeline byte_level_pipeline(const TokenizerKeys& keys) {
-  PreTokenizer pre = find_pre_tokenizer(keys.text("ggml.pre", "default"), keys.file());
-  Pipeline pipeline;
-  pipeline.normalizer = std::move(pre.normalizer);
-  pipeline.pre_tokenizer = std::move(pre.pre_tokenizer);
-  pipeline.decoder = {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
-  pipeline.model = bpe_model();
-  pipeline.model["ignore_merges"] = pre.ignore_merges;
-  pipeline.merges = read_merges(keys);
-  pipeline.adds_bos = pre.adds_bos;
-  return pipeline;
-}
-
-OrderedJson replace(std::string_view from, std::string_view to) {
-  return {{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
-}
-
-OrderedJson sequence(const char* list, std::vector<OrderedJson> steps) {
-  if (steps.size() == 1) return std::move(steps.front());
-  return {{"type", "Sequence"}, {list, std::move(steps)}};
-}
-
-Pipeline sentencepiece_pipeline(const TokenizerKeys& keys, std::vector<Token>& tokens, const Vocabulary& ids,
-                                std::optional<int64_t> unknown) {
-  const auto& scores = keys.list("ggml.scores", "numbers", tokens.size(), is_number);
-  for (size_t i = 0; i < tokens.size(); i++) tokens[i].score = scores[i].get<double>();
-  if (keys.flag("ggml.remove_extra_whitespaces", false))
-    throw keys.error("ggml.remove_extra_whitespaces", "an option that is not supported", "false", "true");
-  constexpr std::string_view blank = "\u2581";  // stands for a space inside of tokens
-  const bool prefix = keys.flag("ggml.add_space_prefix", true);
-  std::vector<OrderedJson> normalizers, decoders;
-  if (prefix) normalizers.push_back({{"type", "Prepend"}, {"prepend", blank}});
-  normalizers.push_back(replace(" ", blank));
-  decoders.push_back(replace(blank, " "));
-  decoders.push_back({{"type", "ByteFallback"}});
-  decoders.push_back({{"type", "Fuse"}});
-  if (prefix) decoders.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
-  Pipeline pipeline;
-  pipeline.normalizer = sequence("normalizers", std::move(normalizers));
-  pipeline.decoder = sequence("decoders", std::move(decoders));
-  pipeline.model = bpe_model();
-  if (unknown && !tokens[static_cast<size_t>(*unknown)].text.empty())
-    pipeline.model["unk_token"] = tokens[static_cast<size_t>(*unknown)].text;
-  pipeline.model["fuse_unk"] = true;
-  pipeline.model["byte_fallback"] =
-      std::any_of(tokens.begin(), tokens.end(), [](const Token& token) { return token.type == TokenType::Byte; });
-  pipeline.merges = merges_from_scores(tokens, ids);
-  pipeline.adds_bos = true;
-  return pipeline;
+// By the kind of tokenizer where the file does not name them; the defaults are llama.cpp's (Llama 2, T5, BERT).
+SpecialTokens read_special_tokens(const TokenizerKeys& keys, size_t tokens, const std::string& kind) {
+  const auto read = [&](const char* key, std::optional<int64_t> otherwise) {
+    if (keys.find(key) != nullptr) return keys.id(key, tokens);
+    return otherwise && *otherwise < static_cast<int64_t>(tokens) ? otherwise : std::nullopt;
+  };
+  SpecialTokens known;
+  if (kind == "llama") known = {.bos = 1, .eos = 2, .unknown = 0};
+  if (kind == "t5") known = {.eos = 1, .unknown = 2, .pad = 0};
+  if (kind == "bert") known = {.bos = 101, .unknown = 100, .separator = 102, .pad = 0, .mask = 103};
+  if (kind == "bert") known.bos = read("ggml.cls_token_id", known.bos);
+  return {.bos = read("ggml.bos_token_id", known.bos),
+          .eos = read("ggml.eos_token_id", known.eos),
+          .unknown = read("ggml.unknown_token_id", known.unknown),
+          .separator = read("ggml.seperator_token_id", known.separator),  // so spelled
+          .pad = read("ggml.padding_token_id", known.pad),
+          .mask = read("ggml.mask_token_id", known.mask)};
 }
 
 OrderedJson added_tokens(const std::vector<Token>& tokens) {
@@ -281,26 +86,26 @@ OrderedJson added_tokens(const std::vector<Token>& tokens) {
 
 // Puts the tokens around a text that the file asks for.
 OrderedJson post_processor(const TokenizerKeys& keys, const std::vector<Token>& tokens, const SpecialTokens& special,
-                           bool adds_bos) {
-  const bool bos = keys.flag("ggml.add_bos_token", adds_bos), eos = keys.flag("ggml.add_eos_token", false);
-  if (!bos && !eos) return nullptr;
+                           const Pipeline& pipeline) {
+  const bool bos = keys.flag("ggml.add_bos_token", pipeline.adds_bos);
+  const bool eos = keys.flag("ggml.add_eos_token", pipeline.adds_eos);
+  const bool separator = pipeline.adds_separator && keys.flag("ggml.add_sep_token", true);
+  if (!bos && !eos && !separator) return nullptr;
   auto single = OrderedJson::array(), pair = OrderedJson::array();
   auto used = OrderedJson::object();
-  const auto add = [&](const char* key, std::optional<int64_t> id) {
+  const auto add = [&](OrderedJson& list, const char* key, std::optional<int64_t> id, int type) {
     const std::string_view text = id ? tokens[static_cast<size_t>(*id)].text : std::string_view();
     if (text.empty()) throw keys.error(key, "a key is missing", "the id of the token that is to be added", "none");
     used[std::string(text)] = {
         {"id", text}, {"ids", OrderedJson::array({*id})}, {"tokens", OrderedJson::array({std::string(text)})}};
-    return text;
-  };
-  const auto piece = [](const char* kind, std::string_view id, int type) {
-    return OrderedJson{{kind, {{"id", id}, {"type_id", type}}}};
+    list.push_back({{"SpecialToken", {{"id", text}, {"type_id", type}}}});
   };
   for (int type = 0; type < 2; type++) {
     OrderedJson one = OrderedJson::array();
-    if (bos) one.push_back(piece("SpecialToken", add("ggml.bos_token_id", special.bos), type));
-    one.push_back(piece("Sequence", type == 0 ? "A" : "B", type));
-    if (eos) one.push_back(piece("SpecialToken", add("ggml.eos_token_id", special.eos), type));
+    if (bos && (type == 0 || !separator)) add(one, "ggml.bos_token_id", special.bos, type);
+    one.push_back({{"Sequence", {{"id", type == 0 ? "A" : "B"}, {"type_id", type}}}});
+    if (separator) add(one, "ggml.seperator_token_id", special.separator, type);
+    if (eos) add(one, "ggml.eos_token_id", special.eos, type);
     if (type == 0) single = one;
     pair.insert(pair.end(), one.begin(), one.end());
   }
@@ -313,6 +118,23 @@ std::string indented(const OrderedJson& value, int levels) {
   const std::string margin(static_cast<size_t>(2 * levels), ' ');
   for (size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1)) text.insert(at + 1, margin);
   return text;
+}
+
+// {"text": id}, or [["text", score]] where the place is the id.
+std::string vocabulary(const std::vector<Token>& tokens, Pipeline::Vocabulary form) {
+  const bool scores = form == Pipeline::Vocabulary::Scores;
+  std::string text = scores ? "[" : "{";
+  const char* separator = "\n      ";
+  for (size_t i = 0; i < tokens.size(); i++) {
+    if (tokens[i].text.empty() && !scores) continue;
+    text += separator;
+    if (scores)
+      text += OrderedJson::array({tokens[i].text, tokens[i].score}).dump();
+    else
+      text += OrderedJson(tokens[i].text).dump() + ": " + std::to_string(i);
+    separator = ",\n      ";
+  }
+  return text + (scores ? "\n    ]" : "\n    }");
 }
 
 // Vocabularies are written entry by entry: an ordered object of that size takes its time.
@@ -328,16 +150,11 @@ std::string tokenizer_json(const std::vector<Token>& tokens, const Pipeline& pip
   member("decoder", pipeline.decoder);
   text += ",\n  \"model\": {";
   for (const auto& [name, value] : pipeline.model.items()) text += "\n    \"" + name + "\": " + value.dump() + ",";
-  text += "\n    \"vocab\": {";
+  text += "\n    \"vocab\": " + vocabulary(tokens, pipeline.vocabulary);
+  if (!pipeline.merges) return text + "\n  }\n}\n";
+  text += ",\n    \"merges\": [";
   const char* separator = "\n      ";
-  for (size_t i = 0; i < tokens.size(); i++) {
-    if (tokens[i].text.empty()) continue;
-    text += separator + OrderedJson(tokens[i].text).dump() + ": " + std::to_string(i);
-    separator = ",\n      ";
-  }
-  text += "\n    },\n    \"merges\": [";
-  separator = "\n      ";
-  for (const Merge& merge : pipeline.merges) {
+  for (const Merge& merge : *pipeline.merges) {
     text += separator;
     text += OrderedJson::array({merge.first, merge.second}).dump();
     separator = ",\n      ";
@@ -354,6 +171,8 @@ std::string tokenizer_config(const std::vector<Token>& tokens, const SpecialToke
   add("eos_token", special.eos);
   add("unk_token", special.unknown);
   add("pad_token", special.pad);
+  add("sep_token", special.separator);
+  add("mask_token", special.mask);
   config["clean_up_tokenization_spaces"] = false;
   config["tokenizer_class"] = "PreTrainedTokenizerFast";
   return config.dump(2) + "\n";
@@ -377,6 +196,17 @@ std::vector<int64_t> end_ids(const TokenizerKeys& keys, const std::vector<Token>
   return ends;
 }
 
+Pipeline make_pipeline(const TokenizerKeys& keys, const std::string& kind, std::vector<Token>& tokens,
+                       const Vocabulary& ids, std::optional<int64_t> unknown) {
+  if (kind == "gpt2") return merge_pipeline(keys, tokens, keys.text("ggml.pre", "default"), unknown);
+  if (kind == "gemma4") return merge_pipeline(keys, tokens, "gemma4", unknown);
+  if (kind == "llama") return score_pipeline(keys, tokens, ids, unknown);
+  if (kind == "t5") return unigram_pipeline(keys, tokens, unknown);
+  if (kind == "bert") return wordpiece_pipeline(keys, tokens, unknown);
+  throw keys.error("ggml.model", "a kind of tokenizer that is not supported", "gpt2, gemma4, llama, t5 or bert",
+                   "\"" + kind + "\"");
+}
+
 }  // namespace
 
 GgufTokenizer translate_tokenizer(const Json& metadata, const std::filesystem::path& file) {
@@ -387,15 +217,13 @@ GgufTokenizer translate_tokenizer(const Json& metadata, const std::filesystem::p
   if (kind == "none" || kind == "no_vocab") return result;
   std::vector<Token> tokens = read_tokens(keys);
   const Vocabulary ids = index_tokens(keys, tokens);
-  const SpecialTokens special = read_special_tokens(keys, tokens.size(), kind == "llama");
+  const SpecialTokens special = read_special_tokens(keys, tokens.size(), kind);
 
   result.tokenizer_json = keys.text("huggingface.json", "");  // the published text itself, where a file has it
+  Pipeline pipeline;
   if (result.tokenizer_json.empty()) {
-    if (kind != "gpt2" && kind != "llama")
-      throw keys.error("ggml.model", "a kind of tokenizer that is not supported", "gpt2 or llama", "\"" + kind + "\"");
-    const Pipeline pipeline =
-        kind == "gpt2" ? byte_level_pipeline(keys) : sentencepiece_pipeline(keys, tokens, ids, special.unknown);
-    result.tokenizer_json = tokenizer_json(tokens, pipeline, post_processor(keys, tokens, special, pipeline.adds_bos));
+    pipeline = make_pipeline(keys, kind, tokens, ids, special.unknown);
+    result.tokenizer_json = tokenizer_json(tokens, pipeline, post_processor(keys, tokens, special, pipeline));
   }
   result.tokenizer_config_json = tokenizer_config(tokens, special);
   if (special.bos) result.special_ids["bos_token_id"] = *special.bos;

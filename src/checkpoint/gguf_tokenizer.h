@@ -19,8 +19,9 @@ struct GgufTokenizer {
   std::vector<int64_t> end_ids;
 };
 
-// `metadata` as GgufFile has it. Byte-level BPE ("gpt2") and SentencePiece's BPE ("llama"); throws Error for any other
-// kind, for a pre-tokenizer that is not known and for lists that do not fit together.
+// `metadata` as GgufFile has it. Byte-level BPE ("gpt2"), SentencePiece's BPE ("llama"; with merges: "gemma4") and
+// unigram model ("t5"), and WordPiece ("bert"); throws Error for any other kind, for a pre-tokenizer that is not known
+// and for lists that do not fit together.
 GgufTokenizer translate_tokenizer(const Json& metadata, const std::filesystem::path& file);
 
 }  // namespace foretell
