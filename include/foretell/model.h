@@ -24,7 +24,8 @@
 
 namespace foretell {
 
-// How activations are computed. Weights are used as they are stored in each.
+// How activations are computed. Weights are used as they are stored in each, but for types that no kernel computes with
+// (Model::rounded_weights).
 enum class Precision {
   Fast,   // 8-bit activations and KV cache where the weights are quantized, else float32
   High,   // activations in two 8-bit terms (16 bits), float32 KV cache
@@ -65,6 +66,9 @@ class Model {
   int64_t context_length() const;  // the most tokens that the model was made for
   bool context_is_hard() const;    // learned positions: there is nothing beyond context_length
   int64_t weights_bytes() const;   // the packed weights in memory
+  // "9 matrices in Q6_K": those whose type no kernel computes with, so that they were rounded to 8 bits in groups of 32
+  // (at Precision::Exact they are float32 instead). Empty where there are none.
+  const std::string& rounded_weights() const;
   int64_t kv_bytes_per_token() const;
   int threads() const;
   std::string_view isa() const;  // the instruction set in use

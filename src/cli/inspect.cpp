@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "arch/ledger.h"
 #include "arch/open_model.h"
+#include "checkpoint/gguf_blocks.h"
 #include "checkpoint/quantized_tensor.h"
 #include "checkpoint/stored_matrix.h"
 #include "cli/commands.h"
@@ -99,6 +101,26 @@ std::vector<ListedTensor> declared_tensors(const std::vector<TensorSpec>& table,
   return list;
 }
 
+std::vector<ListedType> stored_types(const Checkpoint& checkpoint, Precision precision) {
+  std::map<std::string, ListedType> types;
+  for (const auto& [name, view] : checkpoint.tensors) {
+    ListedType& type = types[view.quantized ? view.quantized->description : std::string(info(view.dtype).name)];
+    type.tensors++;
+    type.bytes += view.quantized ? view.quantized->stored_bytes() : static_cast<int64_t>(view.bytes.size());
+    const bool matrix = view.shape.size() >= 2 && (view.quantized || is_block(view.dtype));
+    type.rounded = type.rounded || (precision != Precision::Exact && matrix &&
+                                    StoredMatrix::of(view, name).layout() == StoredMatrix::Layout::Decoded);
+  }
+  std::vector<ListedType> list;
+  for (auto& [name, type] : types) {
+    type.name = name;
+    list.push_back(type);
+  }
+  std::stable_sort(list.begin(), list.end(),
+                   [](const ListedType& a, const ListedType& b) { return a.bytes > b.bytes; });
+  return list;
+}
+
 void check_finite(const std::string& name, const TensorView& view) {
   const StoredMatrix matrix = StoredMatrix::of(view, name);
   std::vector<float> numbers(static_cast<size_t>(matrix.cols()));
@@ -161,6 +183,7 @@ Inspection look(const Context& context, const InspectOptions& options) {
   seen.shown = options.ledger;
   seen.tensors =
       weights ? stored_tensors(checkpoint) : declared_tensors(tensor_table(family, seen.spec), declared_dtype(config));
+  if (weights) seen.types = stored_types(checkpoint, context.options.precision);
   for (const ListedTensor& tensor : seen.tensors) {
     if (__builtin_add_overflow(seen.weights_bytes, tensor.bytes, &seen.weights_bytes))
       throw Error({.what = "the model is too large", .expected = "fewer than 2^63 bytes"});

@@ -112,6 +112,20 @@ std::string memory_lines(const Inspection& seen) {
                      thousands(seen.kv_bytes_per_token), human_bytes(kv), thousands(seen.context));
 }
 
+std::string type_lines(const Inspection& seen) {
+  std::string types, rounded;
+  for (const ListedType& type : seen.types) {
+    types += fmt::format("{}{} {}", types.empty() ? "" : ", ", thousands(type.tensors), visible(type.name));
+    if (type.rounded) rounded += (rounded.empty() ? "" : ", ") + visible(type.name);
+  }
+  if (types.empty()) return "";
+  std::string text = "Types      " + types + "\n";
+  if (!rounded.empty())
+    text += "           matrices in " + rounded +
+            " are rounded to 8 bits in groups of 32; --precision exact uses them as they are\n";
+  return text;
+}
+
 std::string tensor_lines(const Inspection& seen) {
   size_t widest = 0, widest_type = 4;
   for (const ListedTensor& t : seen.tensors) {
@@ -152,6 +166,11 @@ nlohmann::ordered_json inspection_json(const Inspection& seen, bool tensors) {
   };
   if (!seen.format.empty()) out["format"] = seen.format;
   if (!seen.tokenizer.empty()) out["tokenizer"] = seen.tokenizer;
+  nlohmann::ordered_json types = nlohmann::ordered_json::array();
+  for (const ListedType& type : seen.types)
+    types.push_back(
+        {{"dtype", type.name}, {"tensors", type.tensors}, {"bytes", type.bytes}, {"rounded", type.rounded}});
+  if (!seen.types.empty()) out["types"] = types;
   if (seen.checked) out["checked"] = true;
   if (!tensors) return out;
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
@@ -167,7 +186,7 @@ std::string inspection_text(const Inspection& seen, bool tensors, const Terminal
              visible(seen.path.string()) + (seen.format.empty() ? " (config.json alone)" : " (" + seen.format + ")"));
   text += "\n\n" + ledger_table(seen, terminal);
   if (!seen.shown) text += left_out(seen, terminal);
-  text += "\n" + memory_lines(seen);
+  text += "\n" + memory_lines(seen) + type_lines(seen);
   if (!seen.tokenizer.empty()) text += "Tokenizer  " + seen.tokenizer + "\n";
   if (seen.checked) text += "Checked    every tensor is there, of its declared shape, and every number is finite\n";
   if (tensors) text += "\n" + tensor_lines(seen);

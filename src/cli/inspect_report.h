@@ -19,6 +19,13 @@ struct ListedTensor {
   int64_t bytes = 0;
 };
 
+// The tensors of one stored type.
+struct ListedType {
+  std::string name;
+  int64_t tensors = 0, bytes = 0;
+  bool rounded = false;  // no kernel computes with it: its matrices are rounded to 8 bits in groups of 32
+};
+
 struct Inspection {
   std::filesystem::path path;
   std::string format;  // empty: config.json alone
@@ -26,6 +33,7 @@ struct Inspection {
   Ledger chapter, exact;
   std::optional<LedgerKind> shown;    // the one that was asked for
   std::vector<ListedTensor> tensors;  // as stored, or as config.json declares them
+  std::vector<ListedType> types;      // those that are stored, the most bytes first
   int64_t weights_bytes = 0;          // of all of them
   int64_t kv_bytes_per_token = 0;
   int64_t context = 0;    // tokens that the memory is counted for

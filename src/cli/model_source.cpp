@@ -140,6 +140,9 @@ Model load_model(const fs::path& path, const Context& context) {
   stop_if_interrupted();
   spdlog::debug("{} threads, {} instructions, {} bytes of weights", model.threads(), model.isa(),
                 model.weights_bytes());
+  if (!model.rounded_weights().empty())
+    spdlog::debug("{} rounded to 8 bits in groups of 32; --precision exact uses them as they are",
+                  model.rounded_weights());
   return model;
 }
 

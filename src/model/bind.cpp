@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <atomic>
+#include <map>
+#include <set>
 #include <string>
 
 #include "base/exact_math.h"
@@ -23,6 +25,13 @@ class PackingPlan {
     layers_ = of_layer;
   }
   bool quantized() const { return quantized_; }  // some matrix of a layer
+  std::string rounded() const {
+    std::string text;
+    for (const auto& [type, tensors] : rounded_)
+      text += (text.empty() ? "" : ", ") + std::to_string(tensors.size()) +
+              (tensors.size() == 1 ? " matrix in " : " matrices in ") + type;
+    return text;
+  }
   // `matrices` stand one after the other in the arena or, with `in_turn`, unit by unit in turn.
   void add(std::vector<std::pair<MatrixSource, PackedMatrix*>> matrices, bool in_turn = false) {
     int64_t turn_bytes = 0;
@@ -30,6 +39,8 @@ class PackingPlan {
       *target = plan_packing(source, quantize_bits_, precision_);
       quantized_ = quantized_ || (layers_ && kernels::is_affine(target->format));
       turn_bytes += target->stride;
+      if (source.stored.layout() == StoredMatrix::Layout::Decoded && kernels::is_affine(target->format))
+        rounded_[source.stored.describe()].insert(&source.stored.tensor());
       // Only matrices of one shape and format can take turns.
       in_turn = in_turn && target->bytes() == matrices.front().second->bytes();
     }
@@ -89,6 +100,7 @@ class PackingPlan {
 
   int quantize_bits_;
   Precision precision_;
+  std::map<std::string, std::set<const TensorView*>> rounded_;  // by the stored type
   std::vector<std::vector<Job>> steps_;
   int64_t bytes_ = 0;
   bool layers_ = false, quantized_ = false;
@@ -370,6 +382,7 @@ Weights bind(const Family& family, const ModelSpec& spec, std::shared_ptr<const 
   Binder(find, spec, plan, {}).ends(weights);
   weights.arena = plan.pack(pool, options.progress);
   weights.quantized = plan.quantized();
+  weights.rounded = plan.rounded();
   weights.checkpoint = std::move(checkpoint);
   return weights;
 }

@@ -170,6 +170,7 @@ int64_t Model::hidden_size() const { return implementation_->spec_.hidden; }
 int64_t Model::layers() const { return static_cast<int64_t>(implementation_->spec_.layers.size()); }
 int64_t Model::context_length() const { return implementation_->spec_.context; }
 bool Model::context_is_hard() const { return implementation_->spec_.positions.has_value(); }
+const std::string& Model::rounded_weights() const { return implementation_->weights_.rounded; }
 int64_t Model::weights_bytes() const { return static_cast<int64_t>(implementation_->weights_.arena.size()); }
 int64_t Model::kv_bytes_per_token() const { return implementation_->forward_->kv_layout().bytes_per_token(); }
 int Model::threads() const { return implementation_->pool_.size(); }

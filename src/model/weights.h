@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "arch/family.h"
@@ -102,6 +103,7 @@ struct Weights {
   AlignedBytes arena;                            // all packed matrices
   std::shared_ptr<const Checkpoint> checkpoint;  // what the embeddings read from
   bool quantized = false;                        // some matrices of layers are in affine groups
+  std::string rounded;  // "9 matrices in Q6_K", where some can only be decoded and were rounded
 };
 
 struct BindOptions {

@@ -95,6 +95,25 @@ TEST_CASE("inspect lists tensors and memory as stored") {
   CHECK(run({"inspect", folder.path().string(), "-m", folder.path().string()}).code == 2);
 }
 
+TEST_CASE("inspect says how the weights are stored, and what is not used so") {
+  const std::string file = std::string(FORETELL_SOURCE_DIR) + "/tests/golden/gguf/mixed.gguf";
+  const auto rounded = [](const json& seen) {
+    std::vector<std::string> names;
+    for (const json& type : seen["types"])
+      if (type["rounded"]) names.push_back(type["dtype"]);
+    return names;
+  };
+  const json seen = inspect(file);
+  CHECK(seen["types"][0] == json({{"dtype", "Q4_K"}, {"tensors", 1}, {"bytes", 36864}, {"rounded", false}}));
+  CHECK(seen["types"].size() == 9);
+  CHECK(rounded(seen) == std::vector<std::string>{"Q6_K", "Q2_K", "IQ2_XS"});
+  CHECK(rounded(inspect(file, {"--precision", "exact"})).empty());
+  const std::string text = run({"inspect", file}).out;
+  CHECK(contains(text, "1 Q4_K, 1 Q3_K"));
+  CHECK(contains(text, "matrices in Q6_K, Q2_K, IQ2_XS are rounded to 8 bits in groups of 32"));
+  CHECK(contains(run({"next", "-m", file, "-v", "-p", "a"}).err, "1 matrix in Q6_K rounded to 8 bits"));
+}
+
 TEST_CASE("inspect refuses what is out of range") {
   for (const std::vector<std::string>& wrong : std::vector<std::vector<std::string>>{{"--ledger", "both"},
                                                                                      {"-c", "0"},

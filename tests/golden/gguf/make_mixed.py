@@ -1,0 +1,105 @@
+"""Makes mixed.gguf beside it: a tiny Llama whose matrices have types that the gguf package can read but not write.
+
+    pip install gguf torch transformers && python make_mixed.py GOLDEN
+
+GOLDEN is the folder of reference outputs (arch/llama/tokenizer.json). The blocks are random bytes with scales that make
+the weights as large as a model's. mixed.json holds the logits of transformers for the weights that gguf.quants decodes.
+"""
+
+import json
+import pathlib
+import sys
+
+import gguf
+import numpy as np
+import torch
+import transformers
+from gguf import GGMLQuantizationType as Type
+
+HERE = pathlib.Path(__file__).parent
+CONFIG = transformers.LlamaConfig(vocab_size=320, hidden_size=256, intermediate_size=256, num_hidden_layers=1,
+                                  num_attention_heads=2, num_key_value_heads=1, head_dim=32,
+                                  max_position_embeddings=256, bos_token_id=0, eos_token_id=1, pad_token_id=2,
+                                  tie_word_embeddings=True)
+# type, and where its blocks have float16 scales
+MATRICES = {"model.embed_tokens": ("token_embd", Type.Q3_K, [108]),
+            "self_attn.q_proj": ("attn_q", Type.Q6_K, [208]), "self_attn.k_proj": ("attn_k", Type.Q2_K, [80, 82]),
+            "self_attn.v_proj": ("attn_v", Type.IQ2_XS, [0]), "self_attn.o_proj": ("attn_output", Type.IQ4_NL, [0]),
+            "mlp.gate_proj": ("ffn_gate", Type.IQ2_XXS, [0]), "mlp.up_proj": ("ffn_up", Type.IQ1_S, [0]),
+            "mlp.down_proj": ("ffn_down", Type.Q4_K, [0, 2])}
+NORMS = {"input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm", "model.norm": "output_norm"}
+
+
+def random_matrix(random, shape, kind, scales):
+    """Blocks and what they stand for, 0.08 on average."""
+    elements, size = gguf.GGML_QUANT_SIZES[kind]
+    blocks = random.integers(0, 256, (shape[0] * shape[1] // elements, size), dtype=np.uint8)
+
+    def scaled(d):
+        for i, at in enumerate(scales):  # the second one is of what is subtracted: half as much centers the values
+            blocks[:, at:at + 2] = np.full(len(blocks), d / (1 + i), np.float16).view(np.uint8).reshape(-1, 2)
+        return gguf.quants.dequantize(blocks, kind)
+
+    values = scaled(0.08 / np.abs(scaled(1)).mean())
+    return blocks.reshape(shape[0], -1), values.reshape(shape)
+
+
+def published_rows(rows, heads):
+    """Undoes the order in which llama.cpp's converter puts rotary rows."""
+    return rows.reshape(heads, -1, 2, rows.shape[-1]).swapaxes(1, 2).reshape(rows.shape)
+
+
+def add_tokenizer(writer, golden):
+    model = json.loads((golden / "arch/llama/tokenizer.json").read_text())["model"]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("llama-bpe")
+    tokens = sorted(model["vocab"], key=model["vocab"].get)
+    writer.add_token_list(tokens)
+    writer.add_token_types([gguf.TokenType.CONTROL if i < 3 else gguf.TokenType.NORMAL for i in range(len(tokens))])
+    writer.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in model["merges"]])
+    for add, id in ((writer.add_bos_token_id, 0), (writer.add_eos_token_id, 1), (writer.add_pad_token_id, 2)):
+        add(id)
+
+
+def main(golden):
+    random = np.random.default_rng(5)
+    model = transformers.LlamaForCausalLM(CONFIG).float().eval()
+    writer = gguf.GGUFWriter(HERE / "mixed.gguf", "llama")
+    writer.add_context_length(CONFIG.max_position_embeddings)
+    writer.add_embedding_length(CONFIG.hidden_size)
+    writer.add_block_count(CONFIG.num_hidden_layers)
+    writer.add_feed_forward_length(CONFIG.intermediate_size)
+    writer.add_head_count(CONFIG.num_attention_heads)
+    writer.add_head_count_kv(CONFIG.num_key_value_heads)
+    writer.add_key_length(CONFIG.head_dim)
+    writer.add_value_length(CONFIG.head_dim)
+    writer.add_rope_dimension_count(CONFIG.head_dim)
+    writer.add_rope_freq_base(CONFIG.rope_parameters["rope_theta"])
+    writer.add_layer_norm_rms_eps(CONFIG.rms_norm_eps)
+    add_tokenizer(writer, golden)
+    for name, parameter in model.named_parameters():
+        stem = name.removesuffix(".weight").removeprefix("model.layers.0.")
+        prefix = "blk.0." if "layers" in name else ""
+        if stem in NORMS:
+            values = (1 + 0.2 * random.standard_normal(parameter.shape)).astype(np.float32)
+            writer.add_tensor(prefix + NORMS[stem] + ".weight", values)
+        else:
+            gguf_name, kind, scales = MATRICES[stem]
+            blocks, values = random_matrix(random, parameter.shape, kind, scales)
+            writer.add_tensor(prefix + gguf_name + ".weight", blocks, raw_dtype=kind)
+            heads = {"attn_q": CONFIG.num_attention_heads, "attn_k": CONFIG.num_key_value_heads}.get(gguf_name)
+            values = published_rows(values, heads) if heads else values
+        parameter.data.copy_(torch.from_numpy(np.ascontiguousarray(values)))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    ids = torch.arange(5, 300, 7)[:40]
+    with torch.no_grad():
+        logits = model(ids[None]).logits[0, -1]
+    (HERE / "mixed.json").write_text(json.dumps({
+        "parameters": sum(p.numel() for p in model.parameters()), "ids": ids.tolist(),
+        "logits_last": [float(str(np.float32(x))) for x in logits]}) + "\n")
+
+
+main(pathlib.Path(sys.argv[1]))
