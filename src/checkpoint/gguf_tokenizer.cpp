@@ -178,21 +178,48 @@ std::string tokenizer_config(const std::vector<Token>& tokens, const SpecialToke
   return config.dump(2) + "\n";
 }
 
-// What ends a text: the file's end token and, since files of chat models often name only one, the tokens that are known
-// to end a turn (llama.cpp finds them by their texts too).
+// Tokens that are known to end a turn or a text (llama.cpp finds them by their texts too).
+constexpr std::string_view known_ends[] = {"<|eot_id|>",
+                                           "<|eom_id|>",
+                                           "<|im_end|>",
+                                           "<|end|>",
+                                           "<|return|>",
+                                           "<|call|>",
+                                           "<|calls|>",
+                                           "<|flush|>",
+                                           "<end_of_turn>",
+                                           "<turn|>",
+                                           "<|tool_response>",
+                                           "<|endoftext|>",
+                                           "<|end_of_text|>",
+                                           "<EOT>",
+                                           "_<EOT>",
+                                           "[EOT]",
+                                           "[EOS]",
+                                           "<end_of_utterance>",
+                                           "<｜end▁of▁sentence｜>",
+                                           "[e~["};
+
+// What ends a text: the file's end token and, since files of chat models often name only one, those that are known.
 std::vector<int64_t> end_ids(const TokenizerKeys& keys, const std::vector<Token>& tokens, const Vocabulary& ids,
                              const SpecialTokens& special) {
   std::vector<int64_t> ends;
   const auto add = [&](std::optional<int64_t> id) {
     if (id && std::find(ends.begin(), ends.end(), *id) == ends.end()) ends.push_back(*id);
   };
+  const auto control = [&](std::string_view name) -> std::optional<int64_t> {
+    const auto it = ids.find(name);
+    if (it == ids.end() || tokens[it->second].type != TokenType::Control) return std::nullopt;
+    return static_cast<int64_t>(it->second);
+  };
   add(special.eos);
   add(keys.id("ggml.eot_token_id", tokens.size()));
   add(keys.id("ggml.eom_token_id", tokens.size()));
-  for (const std::string_view name : {"<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>"}) {
-    const auto it = ids.find(name);
-    if (it != ids.end() && tokens[it->second].type == TokenType::Control) add(static_cast<int64_t>(it->second));
-  }
+  // Where a message ends with it and a turn with another, as in gpt-oss's and Solar Open's.
+  const bool end_of_message =
+      (control("<|return|>") && control("<|call|>")) || (control("<|calls|>") && control("<|flush|>"));
+  for (const std::string_view name : known_ends)
+    if (name != "<|end|>" || !end_of_message) add(control(name));
   return ends;
 }
 

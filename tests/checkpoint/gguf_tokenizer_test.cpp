@@ -84,6 +84,17 @@ TEST_CASE("GGUF: the tokens that end a turn end a text too") {
   CHECK(translate_tokenizer(metadata, "x").end_ids == std::vector<int64_t>{1});
   metadata["tokenizer.ggml.eot_token_id"] = 7;
   CHECK(translate_tokenizer(metadata, "x").end_ids == std::vector<int64_t>{1, 7});
+  // gpt-oss ends a message with <|end|> and goes on.
+  metadata = metadata_of("llama.gguf");
+  const auto control = [&](size_t id, const char* name) {
+    metadata["tokenizer.ggml.tokens"][id] = name;
+    metadata["tokenizer.ggml.token_type"][id] = 3;
+  };
+  control(2, "<|end|>");
+  CHECK(translate_tokenizer(metadata, "x").end_ids == std::vector<int64_t>{1, 2});
+  control(300, "<|return|>");
+  control(301, "<|call|>");
+  CHECK(translate_tokenizer(metadata, "x").end_ids == std::vector<int64_t>{1, 300, 301});
 }
 
 TEST_CASE("GGUF: SentencePiece's scores become merges, best first") {
