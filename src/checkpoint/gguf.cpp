@@ -71,8 +71,7 @@ constexpr TensorType tensor_types[] = {{"F32", DType::F32},
 
 std::string supported_types() {
   std::string names;
-  for (const TensorType& type : tensor_types)
-    if (type.dtype) names += (names.empty() ? "" : ", ") + std::string(type.name);
+  for (const DType dtype : gguf_types()) names += (names.empty() ? "" : ", ") + std::string(info(dtype).name);
   return "one of " + names;
 }
 
@@ -318,6 +317,13 @@ void place_tensors(GgufFile& file, std::vector<Entry>& entries, const Reader& re
 }
 
 }  // namespace
+
+std::vector<DType> gguf_types() {
+  std::vector<DType> types;
+  for (const TensorType& type : tensor_types)
+    if (type.dtype) types.push_back(*type.dtype);
+  return types;
+}
 
 GgufFile parse_gguf(std::span<const std::byte> bytes, const std::filesystem::path& path) {
   static_assert(std::endian::native == std::endian::little, "numbers are read as they lie in the file");

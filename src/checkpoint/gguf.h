@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "base/mapped_file.h"
@@ -22,6 +23,9 @@ struct GgufFile {
   std::map<std::string, TensorView, std::less<>> tensors;  // "blk.0.attn_q.weight", shapes as [outputs, inputs]
   std::shared_ptr<const MappedFile> storage;               // keeps the tensors' bytes alive
 };
+
+// The types of tensors that can be read, in the order of ggml's numbers.
+std::vector<DType> gguf_types();
 
 // Maps the file and reads its header; the tensors' bytes stay in the mapping. Throws Error with the byte offset, key or
 // tensor where anything is missing, broken or of a type that is not supported.
