@@ -6,6 +6,7 @@
 #include "base/mapped_file.h"
 #include "base/near_names.h"
 #include "checkpoint/json_weights.h"
+#include "checkpoint/pytorch.h"
 #include "checkpoint/quantized_formats.h"
 #include "checkpoint/safetensors.h"
 #include "foretell/error.h"
@@ -18,7 +19,10 @@ namespace fs = std::filesystem;
 constexpr const char* single_file = "model.safetensors";
 constexpr const char* index_file = "model.safetensors.index.json";
 constexpr const char* json_file = "model.json";
-constexpr const char* understood = "model.safetensors, model.safetensors.index.json with its shards, or model.json";
+constexpr const char* pytorch_file = "pytorch_model.bin";
+constexpr const char* pytorch_index_file = "pytorch_model.bin.index.json";
+constexpr const char* understood =
+    "model.safetensors, model.safetensors.index.json with its shards, pytorch_model.bin or its index, or model.json";
 
 Json read_object(const fs::path& path) {
   Json object = read_json_file(path);
@@ -47,6 +51,10 @@ Error no_config(const fs::path& path, const fs::path& home) {
   return Error(parts);
 }
 
+bool is_pytorch_name(std::string_view name) {
+  return name.ends_with(".bin") || name.ends_with(".pt") || name.ends_with(".pth");
+}
+
 // No weights under a name that is understood: says what lies there instead.
 Error no_weights(const fs::path& folder) {
   constexpr std::array others = {".safetensors", ".gguf", ".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".onnx"};
@@ -57,7 +65,7 @@ Error no_weights(const fs::path& folder) {
       parts.found = name;
       if (name.starts_with("model-0") && name.ends_with(".safetensors"))
         parts.hint = "a shard without the index: model.safetensors.index.json is missing";
-      else if (name.ends_with(".safetensors") || name.ends_with(".gguf"))
+      else if (name.ends_with(".safetensors") || name.ends_with(".gguf") || is_pytorch_name(name))
         parts.hint = name_the_file(folder / name);
       else
         parts.hint = "weights of another program; most models are published as safetensors too";
@@ -77,9 +85,14 @@ void open_weights(const fs::path& folder, Checkpoint& checkpoint) {
                  .found = std::string(json_file) + " and " + (index ? index_file : single_file),
                  .hint = "name the file that is meant"});
   if (json) return add_json_weights(folder / json_file, checkpoint);
+  // Folders that have both forms have the same numbers in them.
+  if (!index && !single && file_exists(folder / pytorch_index_file))
+    return add_shards(folder / pytorch_index_file, checkpoint, add_pytorch_file);
+  if (!index && !single && file_exists(folder / pytorch_file))
+    return add_pytorch_file(folder / pytorch_file, checkpoint);
   if (!index && !single) throw no_weights(folder);
   if (!index) return add_safetensors_file(folder / single_file, checkpoint);
-  add_safetensors_shards(folder / index_file, checkpoint);
+  add_shards(folder / index_file, checkpoint);
   const bool named = std::any_of(checkpoint.tensors.begin(), checkpoint.tensors.end(),
                                  [&](const auto& t) { return t.second.file == folder / single_file; });
   if (single && !named)
@@ -94,19 +107,22 @@ void open_weights(const fs::path& folder, Checkpoint& checkpoint) {
 void refuse_shard(const fs::path& path) {
   const std::string name = path.stem().string();
   const size_t of = name.rfind("-of-");
-  if (of == std::string::npos || !file_exists(path.parent_path() / index_file)) return;
+  const char* index = is_pytorch_name(path.filename().string()) ? pytorch_index_file : index_file;
+  if (of == std::string::npos || !file_exists(path.parent_path() / index)) return;
   if (name.find_first_not_of("0123456789", of + 4) != std::string::npos || name.ends_with("-00001-of-00001")) return;
   throw Error({.what = "one shard of a model",
                .file = path.string(),
                .expected = "the whole model",
-               .hint = "name the folder, or its model.safetensors.index.json"});
+               .hint = "name the folder, or its " + std::string(index)});
 }
 
 void open_weights_file(const fs::path& path, Checkpoint& checkpoint) {
   const std::string name = path.filename().string();
-  if (name.ends_with(".safetensors.index.json")) return add_safetensors_shards(path, checkpoint);
+  if (name.ends_with(".safetensors.index.json")) return add_shards(path, checkpoint);
+  if (name.ends_with(".bin.index.json")) return add_shards(path, checkpoint, add_pytorch_file);
   if (name.ends_with(".json")) return add_json_weights(path, checkpoint);
   refuse_shard(path);
+  if (is_pytorch_name(name)) return add_pytorch_file(path, checkpoint);
   add_safetensors_file(path, checkpoint);
 }
 
@@ -156,10 +172,10 @@ Checkpoint open_checkpoint(const fs::path& path, const OpenOptions& options) {
   if (!fs::exists(status)) throw Error({.what = "no such file or folder", .file = path.string()});
   const std::string name = path.filename().string();
   const bool folder = fs::is_directory(status), config_alone = !folder && name == "config.json";
-  if (!folder && !name.ends_with(".json") && !name.ends_with(".safetensors"))
+  if (!folder && !name.ends_with(".json") && !name.ends_with(".safetensors") && !is_pytorch_name(name))
     throw Error({.what = "unknown kind of model file",
                  .file = path.string(),
-                 .expected = "a folder, or a .safetensors, .gguf or .json file"});
+                 .expected = "a folder, or a .safetensors, .gguf, .bin or .json file"});
 
   Checkpoint checkpoint;
   checkpoint.path = path;

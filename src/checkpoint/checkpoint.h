@@ -37,10 +37,10 @@ struct TensorView {
 };
 
 struct Checkpoint {
-  std::filesystem::path path;                              // the folder or file it was opened from
-  std::string format;                                      // "safetensors", "json", "gguf"; empty without weights
-  Json config;                                             // config.json's object; GGUF's metadata in the same spelling
-  Json generation_config;                                  // generation_config.json's object, or null
+  std::filesystem::path path;  // the folder or file it was opened from
+  std::string format;          // "safetensors", "pytorch", "json", "gguf"; empty without weights
+  Json config;                 // config.json's object; GGUF's metadata in the same spelling
+  Json generation_config;      // generation_config.json's object, or null
   std::map<std::string, TensorView, std::less<>> tensors;  // by the names of the published folder
   std::vector<std::shared_ptr<const void>> storage;        // keeps the views' bytes alive
   // Only where no file has them (GGUF): the texts of tokenizer.json, tokenizer_config.json and the chat template; else
@@ -58,9 +58,10 @@ struct OpenOptions {
   bool tensors = true;  // false: config.json alone will do, and weights are not opened even where there are some
 };
 
-// A folder (config.json with model.safetensors, model.safetensors.index.json and shards, or model.json), a .safetensors
-// or .json file (with the config.json beside it). GGUF files are opened by open_model (arch/open_model.h), which also
-// knows names. Reads headers only; the tensors' bytes stay in the mapping.
+// A folder (config.json with model.safetensors, model.safetensors.index.json and shards, the same as pytorch_model.bin,
+// or model.json), a .safetensors, .bin, .pt, .pth or .json file (with the config.json beside it). GGUF files are opened
+// by open_model (arch/open_model.h), which also knows names. Reads headers only; the tensors' bytes stay in the
+// mapping.
 Checkpoint open_checkpoint(const std::filesystem::path& path, const OpenOptions& options = {});
 
 }  // namespace foretell

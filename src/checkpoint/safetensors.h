@@ -32,7 +32,9 @@ void add_safetensors_file(const std::filesystem::path& path, Checkpoint& checkpo
 // The weight_map of a model.safetensors.index.json: the file of each tensor, below the index's folder.
 std::map<std::string, std::string> parse_safetensors_index(std::string_view text, const std::filesystem::path& path);
 
-// Adds the tensors of all shards of a model.safetensors.index.json.
-void add_safetensors_shards(const std::filesystem::path& index, Checkpoint& checkpoint);
+// Adds the tensors of all shards of a model.safetensors.index.json, or of another index of this form whose shards
+// `add_file` adds.
+void add_shards(const std::filesystem::path& index, Checkpoint& checkpoint,
+                void (*add_file)(const std::filesystem::path&, Checkpoint&) = add_safetensors_file);
 
 }  // namespace foretell

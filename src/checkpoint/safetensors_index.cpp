@@ -1,4 +1,4 @@
-// model.safetensors.index.json: {"metadata": {...}, "weight_map": {TENSOR: FILE}}.
+// model.safetensors.index.json and pytorch_model.bin.index.json: {"metadata": {...}, "weight_map": {TENSOR: FILE}}.
 #include <map>
 #include <set>
 
@@ -98,12 +98,13 @@ std::map<std::string, std::string> parse_safetensors_index(std::string_view text
   return std::move(events.weight_map);
 }
 
-void add_safetensors_shards(const std::filesystem::path& index, Checkpoint& checkpoint) {
+void add_shards(const std::filesystem::path& index, Checkpoint& checkpoint,
+                void (*add_file)(const std::filesystem::path&, Checkpoint&)) {
   const auto weight_map = parse_safetensors_index(read_text_file(index), index);
   std::set<std::string> shards;
   for (const auto& [name, shard] : weight_map) shards.insert(shard);
   check_shards_are_there(index, shards);
-  for (const std::string& shard : shards) add_safetensors_file(index.parent_path() / shard, checkpoint);
+  for (const std::string& shard : shards) add_file(index.parent_path() / shard, checkpoint);
   for (const auto& [name, shard] : weight_map) {
     const TensorView* tensor = checkpoint.find(name);
     if (tensor != nullptr && tensor->file == index.parent_path() / shard) continue;

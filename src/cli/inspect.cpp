@@ -35,7 +35,8 @@ bool has_weights(const fs::path& path) {
   if (!fs::is_directory(path) && !config_alone) return true;
   const fs::path folder = config_alone ? path.parent_path() : path;
   // A folder with weights of another kind or a part of them is an error when it is opened with them.
-  for (const char* name : {"model.safetensors", "model.safetensors.index.json", "model.json"}) {
+  for (const char* name : {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+                           "pytorch_model.bin.index.json", "model.json"}) {
     if (fs::exists(folder / name)) return true;
   }
   return false;
@@ -200,7 +201,7 @@ Inspection look(const Context& context, const InspectOptions& options) {
   if (options.check && !weights)
     throw Error({.what = "there are no weights to check",
                  .file = seen.path.string(),
-                 .expected = "model.safetensors, or its index, or model.json"});
+                 .expected = "model.safetensors or pytorch_model.bin, or an index of such, or model.json"});
   if (options.check) check_weights(seen.path, checkpoint, context);
   seen.checked = options.check;
   return seen;

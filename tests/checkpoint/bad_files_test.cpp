@@ -260,12 +260,13 @@ TEST_CASE("indexes and shards") {
 
 TEST_CASE("folders and paths") {
   const std::string a = safetensors("{" + good + "}", 4);
-  const std::string wanted = "model.safetensors, model.safetensors.index.json with its shards, or model.json";
+  const std::string wanted =
+      "model.safetensors, model.safetensors.index.json with its shards, pytorch_model.bin or its index, or model.json";
   check({
       {"nothing but a config", {}, ": no weights (expected " + wanted + ")"},
       {"pickled weights",
        {{"pytorch_model.bin", "x"}},
-       ": no weights (expected " + wanted + ", found pytorch_model.bin)"},
+       "pytorch_model.bin: not a file of torch.save (expected a zip file or a pickle)"},
       {"another name",
        {{"weights.safetensors", a}},
        ": no weights (expected " + wanted + ", found weights.safetensors)"},
@@ -282,7 +283,7 @@ TEST_CASE("folders and paths") {
       {"no such path", {}, "none: no such file or folder", "none"},
       {"not a model file",
        {{"notes.txt", ""}},
-       "notes.txt: unknown kind of model file (expected a folder, or a .safetensors, .gguf or .json file)",
+       "notes.txt: unknown kind of model file (expected a folder, or a .safetensors, .gguf, .bin or .json file)",
        "notes.txt"},
       {"no config",
        {{"sub/model.safetensors", a}},
@@ -372,7 +373,10 @@ TEST_CASE("errors of folders say what helps") {
   check({{"a.gguf", ""}}, "", "name the file itself: m/a.gguf");
   check(with("a.gguf", ""), "", "name the file itself: m/a.gguf");
   check(with("a.safetensors", a), "", "name the file itself: m/a.safetensors");
-  check(with("pytorch_model.bin", ""), "", "weights of another program; most models are published as safetensors too");
+  check(with("model.onnx", ""), "", "weights of another program; most models are published as safetensors too");
+  check(with("weights.bin", ""), "", "name the file itself: m/weights.bin");
+  check(with("pytorch_model.bin", "version https://git-lfs.github.com/spec/v1\noid sha256:00\n"), "",
+        "the file is a Git LFS pointer: fetch what it stands for with git lfs pull");
   check(with("model-00001-of-00002.safetensors", a), "",
         "a shard without the index: model.safetensors.index.json is missing");
   check(with("model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:00\n"), "",
