@@ -5,6 +5,7 @@
 #include <set>
 
 #include "arch/gguf_config.h"
+#include "checkpoint/scaled_tensor.h"
 
 namespace foretell {
 namespace {
@@ -68,7 +69,20 @@ class Renamer {
       view.interleaved_heads = tensor.role == Role::Query ? attention.heads : attention.kv_heads;
     }
     if (is_norm(tensor.role) && tensor.part == Part::Weight) view.offset = conventions_.norm_offset;
+    if (tensor.part == Part::Weight && view.shape.size() >= 2) apply_scale(name, view);
     return view;
+  }
+
+  // NVFP4 matrices have a number beside them that their values are to be multiplied by (llama.cpp's PR 19769), and one
+  // for kernels that round activations to 4 bits, which are none of ours.
+  void apply_scale(const std::string& name, TensorView& view) {
+    const std::string stem = name.substr(0, name.rfind('.'));
+    used_.insert(stem + ".input_scale");
+    const auto scale = file_.tensors.find(stem + ".scale");
+    if (scale == file_.tensors.end()) return;
+    used_.insert(scale->first);
+    view.quantized = scaled_tensor(view, scale->second, name);
+    view.interleaved_heads = 0;  // undone inside
   }
 
   // What nobody has asked for would be left out silently.

@@ -93,7 +93,7 @@ double largest_difference(const std::filesystem::path& path, const std::vector<T
 
 TEST_CASE("convert: every number of a GGUF file is in the folder, and the logits are the reference's") {
   std::vector<std::string> names(std::begin(gguf_families), std::end(gguf_families));
-  names.push_back("mixed");
+  names.insert(names.end(), {"mixed", "nvfp4"});
   for (const std::string& family : names) {
     INFO(family);
     const TempFolder temp;
