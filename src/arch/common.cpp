@@ -2,14 +2,25 @@
 
 #include <cmath>
 
+#include "base/exact_math.h"
+
 namespace foretell {
 namespace {
 
-int64_t original_context(const ConfigReader& config, const ConfigReader& rope, int64_t context) {
+// A rope's object with what surrounds it.
+struct Rope {
+  const ConfigReader& config;
+  const ConfigReader& object;
+  int64_t context = 0;
+  const RotaryDefaults& defaults;
+
   // Some folders keep it outside of the rope's own object; the reference gives that one priority.
-  if (config.has("original_max_position_embeddings")) return config.integer("original_max_position_embeddings");
-  return rope.integer_or("original_max_position_embeddings", context);
-}
+  int64_t original_context() const {
+    constexpr std::string_view key = "original_max_position_embeddings";
+    if (config.has(key)) return config.integer(key);
+    return defaults.original_context != 0 ? defaults.original_context : object.integer_or(key, context);
+  }
+};
 
 double read_factor(const ConfigReader& rope) {
   const double factor = rope.number("factor");
@@ -17,14 +28,20 @@ double read_factor(const ConfigReader& rope) {
   return factor;
 }
 
+// Without a factor, it is how much longer the context is than the original one.
+double factor_or_ratio(const Rope& rope) {
+  return rope.object.has("factor") ? read_factor(rope.object)
+                                   : static_cast<double>(rope.context) / static_cast<double>(rope.original_context());
+}
+
 // YaRN's temperature (Peng et al., arXiv:2309.00071, section 3.4).
 double yarn_mscale(double factor, double mscale) { return factor <= 1 ? 1 : 0.1 * mscale * std::log(factor) + 1; }
 
-YarnScaling read_yarn(const ConfigReader& config, const ConfigReader& rope, int64_t context) {
+YarnScaling read_yarn(const Rope& from) {
+  const ConfigReader& rope = from.object;
   YarnScaling yarn;
-  yarn.original_context = original_context(config, rope, context);
-  yarn.factor = rope.has("factor") ? read_factor(rope)
-                                   : static_cast<double>(context) / static_cast<double>(yarn.original_context);
+  yarn.original_context = from.original_context();
+  yarn.factor = factor_or_ratio(from);
   const auto nonzero = [&](std::string_view key, double fallback) {
     const double value = rope.number_or(key, fallback);
     return value == 0 ? fallback : value;
@@ -43,15 +60,84 @@ YarnScaling read_yarn(const ConfigReader& config, const ConfigReader& rope, int6
   return yarn;
 }
 
-Llama3Scaling read_llama3(const ConfigReader& config, const ConfigReader& rope, int64_t context) {
+// LongRoPE (Ding et al., arXiv:2402.13753).
+LongScaling read_long(const Rope& from, int64_t pairs) {
+  const ConfigReader& rope = from.object;
+  LongScaling scaling{.short_factors = rope.numbers("short_factor"),
+                      .long_factors = rope.numbers("long_factor"),
+                      .original_context = from.original_context()};
+  for (const auto& [key, factors] :
+       {std::pair("short_factor", &scaling.short_factors), std::pair("long_factor", &scaling.long_factors)}) {
+    if (static_cast<int64_t>(factors->size()) != pairs)
+      throw rope.error(key, "a list has another length",
+                       "a factor for each pair of rotary dimensions: " + std::to_string(pairs),
+                       std::to_string(factors->size()));
+    for (const double factor : *factors)
+      if (factor <= 0) throw rope.error(key, "a value is out of range", "factors above 0", std::to_string(factor));
+  }
+  const double factor = factor_or_ratio(from);
+  const double stretch = factor <= 1 ? 1 : std::sqrt(1 + std::log(factor) / std::log(scaling.original_context));
+  scaling.attention_factor = rope.number_or("attention_factor", stretch);
+  return scaling;
+}
+
+Llama3Scaling read_llama3(const Rope& from) {
+  const ConfigReader& rope = from.object;
   Llama3Scaling llama3{.factor = read_factor(rope),
                        .low_freq_factor = rope.number("low_freq_factor"),
                        .high_freq_factor = rope.number("high_freq_factor"),
-                       .original_context = original_context(config, rope, context)};
+                       .original_context = from.original_context()};
   if (llama3.low_freq_factor <= 0 || llama3.high_freq_factor <= llama3.low_freq_factor)
     throw rope.error("high_freq_factor", "contradictory values", "0 < low_freq_factor < high_freq_factor",
                      std::to_string(llama3.low_freq_factor) + " and " + std::to_string(llama3.high_freq_factor));
   return llama3;
+}
+
+enum class RopeType { Default, Linear, Dynamic, Llama3, Yarn, Long, Proportional };
+
+RopeType read_type(const ConfigReader& rope) {
+  // "type" is the oldest spelling of "rope_type".
+  const auto type = rope.one_of<RopeType>(rope.has("rope_type") ? "rope_type" : "type", "default",
+                                          {{"default", RopeType::Default},
+                                           {"linear", RopeType::Linear},
+                                           {"dynamic", RopeType::Dynamic},
+                                           {"llama3", RopeType::Llama3},
+                                           {"yarn", RopeType::Yarn},
+                                           {"longrope", RopeType::Long},
+                                           {"su", RopeType::Long},  // its name in Phi-3's first folders
+                                           {"proportional", RopeType::Proportional}});
+  // They also say "yarn" where they mean it.
+  return type == RopeType::Yarn && rope.has("long_factor") ? RopeType::Long : type;
+}
+
+// int(head_dim * factor), as the reference has it.
+int64_t rotary_dims(const ConfigReader& config, int64_t head_dim, double factor) {
+  const auto dims = static_cast<int64_t>(static_cast<double>(head_dim) * factor);
+  if (factor < 0 || factor > 1 || dims < 2 || dims % 2 != 0)
+    throw config.error(factor == 1 ? "head_dim" : "partial_rotary_factor", "rotary dimensions come in pairs",
+                       "an even number of dimensions from 2 to " + std::to_string(head_dim), std::to_string(dims));
+  return dims;
+}
+
+RotaryScaling read_scaling(const Rope& rope, RopeType type, const Rotary& rotary, double partial) {
+  switch (type) {
+    case RopeType::Default:
+      break;
+    case RopeType::Linear:
+      return LinearScaling{read_factor(rope.object)};
+    case RopeType::Dynamic:
+      return DynamicScaling{read_factor(rope.object), rope.context};
+    case RopeType::Llama3:
+      return read_llama3(rope);
+    case RopeType::Yarn:
+      return read_yarn(rope);
+    case RopeType::Long:
+      return read_long(rope, rotary.dims / 2);
+    case RopeType::Proportional:
+      return ProportionalScaling{rope.object.has("factor") ? read_factor(rope.object) : 1,
+                                 static_cast<int64_t>(partial * static_cast<double>(rotary.dims) / 2)};
+  }
+  return {};
 }
 
 }  // namespace
@@ -75,42 +161,38 @@ Activation read_activation(const ConfigReader& config, std::string_view key, std
                                     {"linear", Activation::Identity}});
 }
 
-Rotary read_rotary(const ConfigReader& config, int64_t dims, int64_t context, double default_theta) {
-  Rotary rotary{.dims = dims, .theta = config.number_or("rope_theta", default_theta)};
-  if (dims % 2 != 0)
-    throw config.error("head_dim", "rotary dimensions come in pairs", "an even number", std::to_string(dims));
-  const auto scaling = config.object("rope_scaling");
-  const auto rope = scaling ? scaling : config.object("rope_parameters");
-  if (rope) {
-    rotary.theta = rope->number_or("rope_theta", rotary.theta);
-    // "type" is the oldest spelling of "rope_type".
-    const std::string type_key = rope->has("rope_type") ? "rope_type" : "type";
-    enum class Type { Default, Linear, Dynamic, Llama3, Yarn };
-    switch (rope->one_of<Type>(type_key, "default",
-                               {{"default", Type::Default},
-                                {"linear", Type::Linear},
-                                {"dynamic", Type::Dynamic},
-                                {"llama3", Type::Llama3},
-                                {"yarn", Type::Yarn}})) {
-      case Type::Default:
-        break;
-      case Type::Linear:
-        rotary.scaling = LinearScaling{read_factor(*rope)};
-        break;
-      case Type::Dynamic:
-        rotary.scaling = DynamicScaling{read_factor(*rope), context};
-        break;
-      case Type::Llama3:
-        rotary.scaling = read_llama3(config, *rope, context);
-        break;
-      case Type::Yarn:
-        rotary.scaling = read_yarn(config, *rope, context);
-        break;
-    }
-  }
+Rotary read_rotary(const ConfigReader& config, int64_t head_dim, int64_t context, const RotaryDefaults& defaults) {
+  auto rope = config.object("rope_scaling");
+  if (!rope) rope = config.object("rope_parameters");
+  if (rope && !defaults.layer_type.empty() && rope->has(defaults.layer_type)) rope = rope->object(defaults.layer_type);
+  const Json nothing = Json::object();
+  if (!rope) rope = ConfigReader(nothing, config.file());
+
+  const auto number = [&](std::string_view key, double fallback) {
+    return rope->number_or(key, config.number_or(key, fallback));
+  };
+  const RopeType type = read_type(*rope);
+  const double partial = defaults.partial != 0 || type == RopeType::Proportional
+                             ? number("partial_rotary_factor", defaults.partial != 0 ? defaults.partial : 1)
+                             : 1;
+  Rotary rotary{.dims = rotary_dims(config, head_dim, type == RopeType::Proportional ? 1 : partial),
+                .theta = number("rope_theta", defaults.theta)};
+  rotary.scaling = read_scaling({config, *rope, context, defaults}, type, rotary, partial);
   if (rotary.theta <= 0)
     throw config.error("rope_theta", "a value is out of range", "a number above 0", std::to_string(rotary.theta));
   return rotary;
+}
+
+std::vector<float> alibi_slopes(int64_t heads, double max_bias) {
+  int64_t power = 1;
+  while (2 * power <= heads) power *= 2;
+  const auto slope = [&](int64_t i, int64_t n) {
+    return static_cast<float>(exact_pow(2, -max_bias * static_cast<double>(i) / static_cast<double>(n)));
+  };
+  std::vector<float> slopes;
+  for (int64_t i = 1; i <= power; i++) slopes.push_back(slope(i, power));
+  for (int64_t i = 1; static_cast<int64_t>(slopes.size()) < heads; i += 2) slopes.push_back(slope(i, 2 * power));
+  return slopes;
 }
 
 }  // namespace foretell

@@ -9,9 +9,22 @@ namespace foretell {
 // Names as transformers' ACT2FN has them.
 Activation read_activation(const ConfigReader& config, std::string_view key, std::string_view fallback);
 
-// Reads rope_theta and rope_scaling, or rope_parameters (the newer spelling), into a rotary embedding of `dims`
-// dimensions. `context` is max_position_embeddings.
-Rotary read_rotary(const ConfigReader& config, int64_t dims, int64_t context, double default_theta = 10000);
+// What a family's configuration class says of keys that are absent, and which keys it knows.
+struct RotaryDefaults {
+  double theta = 10000;
+  double partial = 0;                // partial_rotary_factor; 0: the family has no such key, and whole heads turn
+  int64_t original_context = 0;      // original_max_position_embeddings; 0: max_position_embeddings
+  std::string_view layer_type = {};  // rope_parameters may hold an object for each layer type: the one of this
+};
+
+// Reads rope_theta and rope_scaling, or rope_parameters (the newer spelling), into the rotary embedding of heads of
+// `head_dim` dimensions. `context` is max_position_embeddings.
+Rotary read_rotary(const ConfigReader& config, int64_t head_dim, int64_t context, const RotaryDefaults& defaults = {});
+
+// ALiBi's slope of each head (Press et al., arXiv:2108.12409): 2^(-max_bias * i / n) for i = 1 to n heads where n is a
+// power of two. Else the next smaller power's slopes and, after them, every other one of the next larger power's, as
+// the authors' code and build_alibi_tensor in transformers' modeling_bloom.py have it.
+std::vector<float> alibi_slopes(int64_t heads, double max_bias = 8);
 
 // The window of each layer by layer_types ("full_attention" or "sliding_attention"); where that key is absent,
 // `slides(layer)` says which layers have the window.

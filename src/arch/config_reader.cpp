@@ -91,6 +91,19 @@ std::vector<std::string> ConfigReader::texts(std::string_view key) const {
   return list;
 }
 
+std::vector<double> ConfigReader::numbers(std::string_view key) const {
+  std::vector<double> list;
+  const Json* value = find(key);
+  if (value == nullptr) return list;
+  if (!value->is_array()) throw error(key, "a value is no list", "a list of numbers", value->dump());
+  for (const Json& item : *value) {
+    if (!item.is_number() || !std::isfinite(item.get<double>()))
+      throw error(key, "a value is no list of numbers", "a list of numbers", item.dump());
+    list.push_back(item.get<double>());
+  }
+  return list;
+}
+
 std::optional<ConfigReader> ConfigReader::object(std::string_view key) const {
   const Json* value = find(key);
   if (value == nullptr) return std::nullopt;
