@@ -102,7 +102,7 @@ TEST_CASE("generate: stop texts and end tokens") {
   const std::string first = golden["greedy"][0].dump(), second = golden["greedy"][1].dump();
   folder.write("generation_config.json", R"({"do_sample":false,"eos_token_id":[)" + second + "]}");
   const Outcome ended = run({"generate", "-m", folder.path().string(), "--ids", ids, "-n", "24", "--json"});
-  CHECK(Json::parse(ended.out)["ids"] == Json{golden["greedy"][0]});
+  CHECK(Json::parse(ended.out)["ids"] == Json::array({golden["greedy"][0]}));
   CHECK(Json::parse(ended.out)["finish_reason"] == "stop");
   const Outcome later =
       run({"generate", "-m", folder.path().string(), "--ids", ids, "-n", "24", "--json", "--min-tokens", "3"});

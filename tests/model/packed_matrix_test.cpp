@@ -123,7 +123,7 @@ TEST_CASE("packing loses nothing of GGUF's blocks, but for those that are no gro
       }
       CHECK(matrix.format == kernels::Format::Affine8);
       for (size_t g = 0; g < expected.size(); g += 32) {  // half a step of 255, and the end that is met exactly
-        const auto [low, high] = std::minmax_element(expected.begin() + g, expected.begin() + g + 32);
+        const auto [low, high] = std::minmax_element(&expected[g], &expected[g] + 32);
         for (size_t i = g; i < g + 32; i++) CHECK(std::abs(found[i] - expected[i]) <= (*high - *low) / 255 * 1.01F);
       }
     }

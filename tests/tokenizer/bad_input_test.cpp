@@ -162,7 +162,7 @@ TEST_CASE("a tokenizer.json that is cut off anywhere is an error") {
 
 TEST_CASE("steps that would make a text endless are refused") {
   Json file = valid();
-  for (int i = 0; i < 60; ++i) {
+  for (size_t i = 0; i < 60; ++i) {
     file["normalizer"]["normalizers"][i] = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}};
   }
   file["normalizer"]["type"] = "Sequence";
