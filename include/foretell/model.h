@@ -18,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "foretell/error.h"
 #include "foretell/tokenizer.h"
@@ -32,8 +33,15 @@ enum class Precision {
   Exact,  // float32 throughout
 };
 
+// A LoRA adapter in PEFT's layout (adapter_config.json and adapter_model.safetensors), and how strongly it acts.
+struct AdapterChoice {
+  std::filesystem::path path;
+  double scale = 1;
+};
+
 struct LoadOptions {
   Precision precision = Precision::Fast;
+  std::vector<AdapterChoice> adapters = {};  // applied while loading, in order
   int quantize_bits = 0;  // 8 or 4: float weights are quantized so while loading; 0: used as they are
   int threads = 0;        // 0: the physical cores that the process may use
   std::string isa = {};   // "portable", "avx2" or "avx512"; empty: the best that this machine has

@@ -18,6 +18,7 @@
 namespace foretell {
 
 class QuantizedTensor;
+struct LowRankUpdate;
 
 // A stored tensor; never owns its bytes (Checkpoint::storage does).
 struct TensorView {
@@ -31,6 +32,7 @@ struct TensorView {
   // Not null: a matrix that several tensors make up (quantized_tensor.h). The shape is the matrix's; dtype and bytes
   // are those of its codes and mean nothing to others.
   std::shared_ptr<const QuantizedTensor> quantized = {};
+  std::vector<std::shared_ptr<const LowRankUpdate>> updates = {};  // what adapters add, in order (adapter.h)
   float offset = 0;  // a number that the format has added to every element (GGUF's Gemma norms: 1)
 
   int64_t elements() const;

@@ -1,11 +1,13 @@
 #include "checkpoint/stored_matrix.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
 
 #include "base/float16.h"
 #include "base/mapped_file.h"
+#include "checkpoint/adapter.h"
 #include "checkpoint/float8.h"
 #include "checkpoint/gguf_blocks.h"
 #include "checkpoint/quantization.h"
@@ -259,6 +261,14 @@ void StoredMatrix::unpack_unit(int64_t row, int64_t unit, uint8_t* codes, Affine
 }
 
 void StoredMatrix::read(int64_t row, int64_t begin, int64_t end, float* out) const {
+  if (!updated()) return read_stored(row, begin, end, out);
+  std::vector<float> whole(static_cast<size_t>(cols_));
+  read_stored(row, 0, cols_, whole.data());
+  for (const auto& update : weight_->updates) update->apply(first_row_ + row, whole.data());
+  std::copy(whole.begin() + begin, whole.begin() + end, out);
+}
+
+void StoredMatrix::read_stored(int64_t row, int64_t begin, int64_t end, float* out) const {
   if (weight_->quantized) return weight_->quantized->read(first_row_ + row, begin, end, out);
   if (layout_ == Layout::Float) return convert(*weight_, row_bytes(row), begin, end, out);
   const int64_t size = unit_size();

@@ -40,7 +40,9 @@ class StoredMatrix {
   int64_t cols() const { return cols_; }
   Layout layout() const { return layout_; }
   // Whether read_groups gives the weights without loss.
-  bool grouped() const { return layout_ != Layout::Float && layout_ != Layout::Decoded; }
+  bool grouped() const { return layout_ != Layout::Float && layout_ != Layout::Decoded && !updated(); }
+  // An adapter adds to it: only `read` gives what it is, and the stored bytes are not.
+  bool updated() const { return !weight_->updates.empty(); }
   const std::string& name() const { return name_; }
   const TensorView& tensor() const { return *weight_; }
   // "BF16", "Q4_1", "affine 4-bit, groups of 32"
@@ -72,6 +74,7 @@ class StoredMatrix {
  private:
   void find_groups(const Checkpoint& checkpoint, const std::string& layer);
   void take(const TensorView& tensor);
+  void read_stored(int64_t row, int64_t begin, int64_t end, float* out) const;
   void take_joined(const QuantizedTensor& tensor);
   std::span<const std::byte> own_bytes(const TensorView& tensor) const;
   int64_t stored_row(int64_t row) const;

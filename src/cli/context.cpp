@@ -46,6 +46,9 @@ void add_compute_options(CLI::App& command, Context& context) {
   add_choice<int>(command, "--quantize", o.quantize_bits, {{"none", 0}, {"8", 8}, {"4", 4}},
                   "Quantize float weights to so many bits while loading")
       ->group("Model");
+  add_texts(command, "--adapter", o.adapters, "DIR[:SCALE]",
+            "A LoRA adapter in PEFT's layout, and how strongly it acts (1); may be repeated")
+      ->group("Model");
   add_number(command, "-c,--context", o.context, tokens, "The most tokens of prompt and answer")
       ->default_str("the model's")
       ->group("Model");

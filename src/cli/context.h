@@ -7,6 +7,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/exit.h"
 #include "cli/output.h"
@@ -20,8 +21,9 @@ struct CommonOptions {
   std::optional<int64_t> threads;
   Precision precision = Precision::Fast;
   int quantize_bits = 0;
-  std::string isa;                 // empty: the best
-  std::optional<int64_t> context;  // tokens; absent: the model's own
+  std::vector<std::string> adapters;  // DIR or DIR:SCALE
+  std::string isa;                    // empty: the best
+  std::optional<int64_t> context;     // tokens; absent: the model's own
   std::optional<uint64_t> seed;
   ColorChoice color = ColorChoice::Auto;
   bool json = false, quiet = false, verbose = false;

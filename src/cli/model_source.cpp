@@ -10,6 +10,7 @@
 #include "arch/open_model.h"
 #include "checkpoint/locate.h"
 #include "cli/interrupt.h"
+#include "cli/options.h"
 #include "cli/progress.h"
 
 namespace foretell::cli {
@@ -124,6 +125,13 @@ Tokenizer load_tokenizer(const fs::path& path) {
   return Tokenizer::load(itself || (path.extension() == ".json" && !fs::exists(beside)) ? path : beside);
 }
 
+// "DIR" or "DIR:SCALE"; a folder whose name has a colon is meant where it is there.
+static AdapterChoice adapter_choice(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string::npos || fs::exists(text)) return {.path = text};
+  return {.path = text.substr(0, colon), .scale = parse_number(text.substr(colon + 1), Real{}, "--adapter")};
+}
+
 Model load_model(const fs::path& path, const Context& context) {
   const CommonOptions& o = context.options;
   const InterruptGuard guard;
@@ -132,10 +140,13 @@ Model load_model(const fs::path& path, const Context& context) {
                    .quantize_bits = o.quantize_bits,
                    .threads = static_cast<int>(o.threads.value_or(0)),
                    .isa = o.isa,
-                   .progress = [&](double part) {
-                     stop_if_interrupted();
-                     progress.update(part);
-                   }};
+                   .progress =
+                       [&](double part) {
+                         stop_if_interrupted();
+                         progress.update(part);
+                       },
+                   .log = [](const std::string& line) { spdlog::info("{}", line); }};
+  for (const std::string& adapter : o.adapters) load.adapters.push_back(adapter_choice(adapter));
   Model model = Model::load(path, load);
   stop_if_interrupted();
   spdlog::debug("{} threads, {} instructions, {} bytes of weights", model.threads(), model.isa(),

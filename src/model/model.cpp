@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "arch/apply_adapter.h"
 #include "arch/open_model.h"
 #include "kernels/dispatch.h"
 #include "model/forward.h"
@@ -15,10 +16,12 @@ class Model::Implementation {
  public:
   Implementation(const std::filesystem::path& path, const LoadOptions& options)
       : table_(kernels::select_table(options.isa)), pool_(options.threads > 0 ? options.threads : available_cores()) {
-    auto checkpoint = std::make_shared<const Checkpoint>(open_model(path));
+    auto checkpoint = std::make_shared<Checkpoint>(open_model(path));
     const ConfigReader config(checkpoint->config, checkpoint->config_file());
     const Family& family = find_family(config);
     spec_ = family.describe(config);
+    for (const AdapterChoice& adapter : options.adapters)
+      apply_adapter(*checkpoint, family, spec_, read_adapter(adapter.path, adapter.scale));
     log_ = options.log;
     weights_ =
         bind(family, spec_, std::move(checkpoint), pool_,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -55,25 +56,30 @@ void copy_columns(const MatrixSource& source, int64_t unit, int64_t element_byte
   }
 }
 
-// Row `row` of the matrix (an output) as floats, [cols].
-void read_output(const MatrixSource& source, int64_t row, float* out) {
-  if (!source.transposed) return source.stored.read_row(source.stored_row(row), out);
-  std::vector<float> line(static_cast<size_t>(source.stored.cols()));
-  for (int64_t c = 0; c < source.cols; c++) {
-    source.stored.read_row(c, line.data());
-    out[c] = line[static_cast<size_t>(source.stored_row(row))];
+// The unit's outputs as floats, [outputs][cols].
+std::vector<float> read_unit(const MatrixSource& source, int64_t unit) {
+  const int64_t first = unit * unit_rows, count = std::min<int64_t>(unit_rows, source.rows - first), cols = source.cols;
+  std::vector<float> out(static_cast<size_t>(count * cols));
+  if (!source.transposed) {
+    for (int64_t r = 0; r < count; r++) source.stored.read_row(source.stored_row(first + r), out.data() + r * cols);
+    return out;
   }
+  std::vector<float> line(static_cast<size_t>(source.stored.cols()));
+  for (int64_t c = 0; c < cols; c++) {
+    source.stored.read_row(c, line.data());
+    for (int64_t r = 0; r < count; r++)
+      out[static_cast<size_t>(r * cols + c)] = line[static_cast<size_t>(source.stored_row(first + r))];
+  }
+  return out;
 }
 
 // From any layout, as float32.
 void pack_floats(const MatrixSource& source, int64_t unit, std::byte* out) {
-  std::vector<float> row(static_cast<size_t>(source.cols));
+  const std::vector<float> rows = read_unit(source, unit);
   std::memset(out, 0, static_cast<size_t>(source.cols * unit_rows * 4));
-  for (int64_t r = 0; r < unit_rows && unit * unit_rows + r < source.rows; r++) {
-    read_output(source, unit * unit_rows + r, row.data());
+  for (int64_t r = 0; r * source.cols < static_cast<int64_t>(rows.size()); r++)
     for (int64_t c = 0; c < source.cols; c++)
-      std::memcpy(out + 4 * (c * unit_rows + r), &row[static_cast<size_t>(c)], 4);
-  }
+      std::memcpy(out + 4 * (c * unit_rows + r), &rows[static_cast<size_t>(r * source.cols + c)], 4);
 }
 
 void put_scale(Scale scale, float value, int64_t index, std::byte* at, const MatrixSource& source) {
@@ -112,21 +118,20 @@ void put_words(const uint32_t* words, int64_t lane, std::byte* lines) {
 // A row's codes, scales and biases.
 struct GroupedRow {
   std::vector<uint8_t> codes;
-  std::vector<float> scales, biases, values;
+  std::vector<float> scales, biases;
   int64_t groups_per_scale = 1;  // groups of 32 that share a stored scale
 
-  void read(const MatrixSource& source, int64_t row, int bits) {
+  void read(const MatrixSource& source, int64_t row) {
     const auto cols = static_cast<size_t>(source.cols);
     codes.resize(cols);
-    if (source.stored.grouped()) {
-      groups_per_scale = source.stored.group_size() / group_size;
-      scales.resize(cols / static_cast<size_t>(source.stored.group_size()));
-      biases.resize(scales.size());
-      return source.stored.read_groups(source.stored_row(row), codes.data(), scales.data(), biases.data());
-    }
-    values.resize(cols);
-    read_output(source, row, values.data());
-    scales.resize(cols / group_size);
+    groups_per_scale = source.stored.group_size() / group_size;
+    scales.resize(cols / static_cast<size_t>(source.stored.group_size()));
+    biases.resize(scales.size());
+    source.stored.read_groups(source.stored_row(row), codes.data(), scales.data(), biases.data());
+  }
+  void round(std::span<const float> values, int bits) {
+    codes.resize(values.size());
+    scales.resize(values.size() / group_size);
     biases.resize(scales.size());
     quantize_affine(values, bits, group_size, codes, scales, biases);
   }
@@ -160,10 +165,12 @@ void pack_groups(const MatrixSource& source, const PackedMatrix& matrix, int64_t
   constexpr int bits = kernels::code_bits(F);
   const int64_t groups = source.cols / group_size, group_bytes = kernels::panel_group_bytes(F, matrix.scale);
   const StoredMatrix& stored = source.stored;
-  const bool as_stored = stored.layout() == StoredMatrix::Layout::Affine && stored.bits() == bits &&
+  const bool as_stored = stored.layout() == StoredMatrix::Layout::Affine && stored.grouped() && stored.bits() == bits &&
                          stored.group_size() == group_size && matrix.scale != Scale::Float32;
   if ((unit + 1) * unit_rows > source.rows) std::memset(out, 0, static_cast<size_t>(matrix.unit_bytes()));
   GroupedRow grouped;
+  std::vector<float> floats;  // of what must be rounded
+  if (!stored.grouped()) floats = read_unit(source, unit);
   for (int64_t r = 0; r < unit_rows && unit * unit_rows + r < source.rows; r++) {
     const int64_t row = unit * unit_rows + r, lane = r % panel_rows;
     std::byte* lines = out + r / panel_rows * groups * group_bytes;
@@ -171,7 +178,12 @@ void pack_groups(const MatrixSource& source, const PackedMatrix& matrix, int64_t
       pack_stored_row<F>(stored, source.stored_row(row), lane, group_bytes, lines);
       continue;
     }
-    grouped.read(source, row, bits);
+    if (stored.grouped()) {
+      grouped.read(source, row);
+    } else {
+      grouped.round(std::span(floats).subspan(static_cast<size_t>(r * source.cols), static_cast<size_t>(source.cols)),
+                    bits);
+    }
     for (int64_t g = 0; g < groups; g++, lines += group_bytes) {
       uint32_t words[bits];
       grouped.words(g, bits, words);
@@ -206,12 +218,12 @@ PackedMatrix plan_packing(const MatrixSource& source, int quantize_bits, Precisi
     m.format = stored.bits() <= 4 ? Format::Affine4 : Format::Affine8;
     m.scale = scales == DType::F16 ? Scale::Float16 : scales == DType::BF16 ? Scale::BFloat16 : Scale::Float32;
   } else {
-    const bool decoded = stored.layout() == StoredMatrix::Layout::Decoded;
+    const bool decoded = stored.layout() != StoredMatrix::Layout::Float;
     const DType dtype = stored.tensor().dtype;
-    m.format = decoded                ? Format::Float32
-               : dtype == DType::F16  ? Format::Float16
-               : dtype == DType::BF16 ? Format::BFloat16
-                                      : Format::Float32;
+    m.format = decoded || stored.updated() ? Format::Float32
+               : dtype == DType::F16       ? Format::Float16
+               : dtype == DType::BF16      ? Format::BFloat16
+                                           : Format::Float32;
     const int bits = quantize_bits == 0 && decoded && precision != Precision::Exact ? 8 : quantize_bits;
     if (bits != 0 && m.cols % group_size == 0) {
       m.format = bits == 4 ? Format::Affine4 : Format::Affine8;
@@ -229,7 +241,8 @@ void pack_unit(const MatrixSource& source, const PackedMatrix& matrix, int64_t u
     case Format::Affine8:
       return pack_groups<Format::Affine8>(source, matrix, unit, out);
     case Format::Float32:
-      if (source.stored.layout() != StoredMatrix::Layout::Float || source.stored.tensor().dtype != DType::F32)
+      if (source.stored.layout() != StoredMatrix::Layout::Float || source.stored.updated() ||
+          source.stored.tensor().dtype != DType::F32)
         return pack_floats(source, unit, out);
       return source.transposed ? copy_columns(source, unit, 4, out) : transpose_rows<uint32_t>(source, unit, out);
     case Format::Float16:

@@ -1,0 +1,14 @@
+// Puts a LoRA adapter over a model's tensors.
+#pragma once
+
+#include "arch/family.h"
+#include "checkpoint/adapter.h"
+#include "checkpoint/checkpoint.h"
+
+namespace foretell {
+
+// From then on StoredMatrix reads the changed matrices. Throws Error where the adapter is for a model of other modules
+// or shapes.
+void apply_adapter(Checkpoint& checkpoint, const Family& family, const ModelSpec& spec, Adapter adapter);
+
+}  // namespace foretell
