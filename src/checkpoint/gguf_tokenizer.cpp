@@ -114,9 +114,11 @@ OrderedJson post_processor(const TokenizerKeys& keys, const std::vector<Token>& 
 
 // Two spaces for each level; `text` begins where its first line stands.
 std::string indented(const OrderedJson& value, int levels) {
-  std::string text = value.dump(2);
-  const std::string margin(static_cast<size_t>(2 * levels), ' ');
-  for (size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1)) text.insert(at + 1, margin);
+  std::string text;
+  for (const char c : value.dump(2)) {
+    text += c;
+    if (c == '\n') text.append(static_cast<size_t>(2 * levels), ' ');
+  }
   return text;
 }
 

@@ -29,36 +29,36 @@ std::vector<Merge> read_merges(const TokenizerKeys& keys) {
 // (and in the order that transformers' generate_merges gives to equal ones).
 std::vector<Merge> merges_from_scores(const std::vector<Token>& tokens, const Vocabulary& ids) {
   struct Candidate {
-    Merge merge;
     double score;
-    std::pair<size_t, size_t> parts;
+    uint32_t left_characters, right_characters;
+    size_t left, right;  // ids
   };
-  size_t longest = 0;
-  const auto usable = [](const Token& token) { return token.type == TokenType::Normal; };
-  for (const Token& token : tokens)
-    if (usable(token)) longest = std::max(longest, token.text.size());
   std::vector<Candidate> candidates;
   for (const Token& token : tokens) {
-    if (!usable(token)) continue;
+    if (token.type != TokenType::Normal) continue;
     const auto first_of_token = static_cast<std::ptrdiff_t>(candidates.size());
+    uint32_t characters = 1;
     for (size_t cut = 1; cut < token.text.size(); cut++) {
-      const auto left = ids.find(token.text.substr(0, cut)), right = ids.find(token.text.substr(cut));
-      if (left != ids.end() && right != ids.end())
-        candidates.push_back({{left->first, right->first}, token.score, {left->second, right->second}});
+      if ((static_cast<unsigned char>(token.text[cut]) & 0xc0) == 0x80) continue;  // inside of a character
+      const uint32_t before = characters++;
+      const auto left = ids.find(token.text.substr(0, cut));
+      if (left == ids.end()) continue;
+      const auto right = ids.find(token.text.substr(cut));
+      if (right != ids.end()) candidates.push_back({token.score, before, 0, left->second, right->second});
     }
-    std::sort(candidates.begin() + first_of_token, candidates.end(),
-              [](const Candidate& a, const Candidate& b) { return a.parts < b.parts; });
+    for (auto it = candidates.begin() + first_of_token; it != candidates.end(); ++it)
+      it->right_characters = characters - it->left_characters;
+    std::sort(candidates.begin() + first_of_token, candidates.end(), [](const Candidate& a, const Candidate& b) {
+      return std::pair(a.left, a.right) < std::pair(b.left, b.right);
+    });
   }
-  const auto characters = [](std::string_view text) {
-    return std::count_if(text.begin(), text.end(),
-                         [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; });
-  };
-  std::stable_sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
-    return std::tuple(a.score, characters(a.merge.first), characters(a.merge.second)) >
-           std::tuple(b.score, characters(b.merge.first), characters(b.merge.second));
+  std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
+    return std::tuple(a.score, a.left_characters, a.right_characters) >
+           std::tuple(b.score, b.left_characters, b.right_characters);
   });
   std::vector<Merge> merges;
-  for (const Candidate& candidate : candidates) merges.push_back(candidate.merge);
+  merges.reserve(candidates.size());
+  for (const Candidate& c : candidates) merges.emplace_back(tokens[c.left].text, tokens[c.right].text);
   return merges;
 }
 
