@@ -89,36 +89,33 @@ def make_mxfp4():
     write("mxfp4", {"quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]}, tensors)
 
 
-def bit_string(codes, bits):
-    """Rows of codes as rows of words, lowest bits first."""
-    each = (codes[:, :, None] >> np.arange(bits)) & 1
-    flat = each.reshape(len(codes), -1, 32).astype(np.uint32)
-    return (flat << np.arange(32, dtype=np.uint32)).sum(-1, dtype=np.uint32).view(np.int32)
+def quantize_gptq(weight, bits, group_size, order=None):
+    """What AutoGPTQ writes for a matrix, what it reads from that, and the zero points. `order` mixes the groups' inputs.
+
+    Scales and zero points are any that fit roughly; the best ones are for those who use the weights.
+    """
+    qlinear = load_alone("auto_gptq", "nn_modules/qlinear/qlinear_cuda")
+    rows, cols = weight.shape
+    group_size = cols if group_size == -1 else group_size
+    groups = cols // group_size
+    g_idx = torch.arange(cols) // group_size
+    if order is not None:
+        g_idx = g_idx[order]
+    layer = torch.nn.Linear(cols, rows, bias=False).half()
+    largest = weight.abs().max()
+    scales = ((torch.rand(rows, groups, generator=random) + 1) * 1.5 * largest / 2**bits).half()
+    zeros = torch.randint(1, 2**bits, (rows, groups), generator=random) // 2 + 2**(bits - 2)
+    module = qlinear.QuantLinear(bits, group_size, cols, rows, False)
+    codes = torch.clamp(torch.round(weight / scales[:, g_idx]) + zeros[:, g_idx], 0, 2**bits - 1)
+    layer.weight.data = ((codes - zeros[:, g_idx]) * scales[:, g_idx]).half()
+    module.pack(layer, scales, zeros.clone(), g_idx.to(torch.int32))
+    stored = {k: getattr(module, k).clone() for k in ("qweight", "qzeros", "scales", "g_idx")}
+    module.scales = module.scales.float()
+    return stored, module(torch.eye(cols)).T, zeros
 
 
 def make_gptq():
-    qlinear = load_alone("auto_gptq", "nn_modules/qlinear/qlinear_cuda")
     rows, cols = 32, 64
-
-    def quantized(bits, group_size, order=None):
-        group_size = cols if group_size == -1 else group_size
-        groups = cols // group_size
-        g_idx = torch.arange(cols) // group_size
-        if order is not None:
-            g_idx = g_idx[order]
-        layer = torch.nn.Linear(cols, rows, bias=False).half()
-        layer.weight.data = weights(rows, cols).half()
-        scales = (torch.rand(rows, groups, generator=random) * 0.5 / 2**bits + 0.01).half()
-        zeros = torch.randint(1, 2**bits, (rows, groups), generator=random)
-        module = qlinear.QuantLinear(bits, group_size, cols, rows, False)
-        clamped = torch.clamp(torch.round(layer.weight.data / scales[:, g_idx]) + zeros[:, g_idx], 0, 2**bits - 1)
-        layer.weight.data = ((clamped - zeros[:, g_idx]) * scales[:, g_idx]).half()
-        module.pack(layer, scales, zeros.clone(), g_idx.to(torch.int32))
-        stored = {k: getattr(module, k).clone() for k in ("qweight", "qzeros", "scales", "g_idx")}
-        module.scales = module.scales.float()
-        expected = module(torch.eye(cols)).T
-        return stored, expected, zeros
-
     order = torch.randperm(cols, generator=random)
     for folder, bits, group_size, v2 in (("gptq2", 2, 32, False), ("gptq3", 3, 32, False), ("gptq4", 4, 32, False),
                                          ("gptq8", 8, 32, False), ("gptq4_v2", 4, 32, True),
@@ -127,7 +124,7 @@ def make_gptq():
         for name, o in (("runs", None), ("order", order)):
             if o is not None and bits not in (4, 8):
                 continue
-            stored, expected, zeros = quantized(bits, group_size, o)
+            stored, expected, zeros = quantize_gptq(weights(rows, cols), bits, group_size, o)
             if v2:
                 stored["qzeros"] = torch.from_numpy(bit_string(zeros.T.numpy(), bits))
             if o is None and bits == 8:
@@ -139,21 +136,34 @@ def make_gptq():
         write(folder, config, tensors)
 
 
-def make_awq():
+def bit_string(codes, bits):
+    """Rows of codes as rows of words, lowest bits first."""
+    each = (codes[:, :, None] >> np.arange(bits)) & 1
+    flat = each.reshape(len(codes), -1, 32).astype(np.uint32)
+    return (flat << np.arange(32, dtype=np.uint32)).sum(-1, dtype=np.uint32).view(np.int32)
+
+
+def quantize_awq(weight, group_size):
+    """A matrix in AWQ's form, and what AutoAWQ reads from that."""
     packing = load_alone("awq", "utils/packing_utils")
-    rows, cols, group_size = 32, 64, 32
-    codes = np.random.default_rng(20).integers(0, 16, (cols, rows))
-    zeros = np.random.default_rng(21).integers(0, 16, (cols // group_size, rows))
-    scales = (torch.rand(cols // group_size, rows, generator=random) * 0.1).half()
+    groups = weight.T.reshape(-1, group_size, len(weight))
+    low, high = groups.amin(1).clamp(max=0), groups.amax(1).clamp(min=0)
+    scales = ((high - low) / 15).half()
+    zeros = torch.round(-low / scales).clamp(0, 15).int()
+    codes = (torch.round(groups / scales[:, None]) + zeros[:, None]).clamp(0, 15).int().reshape(-1, len(weight))
 
     def pack(values):
         ordered = values.reshape(len(values), -1, 8)[:, :, packing.AWQ_ORDER].reshape(len(values), -1)
-        return torch.from_numpy(bit_string(ordered, 4))
+        return torch.from_numpy(bit_string(ordered.numpy(), 4))
 
     stored = {"qweight": pack(codes), "qzeros": pack(zeros), "scales": scales}
-    expected = packing.dequantize_gemm(stored["qweight"], stored["qzeros"], scales.float(), 4, group_size).T
+    return stored, packing.dequantize_gemm(stored["qweight"], stored["qzeros"], scales.float(), 4, group_size).T
+
+
+def make_awq():
+    stored, expected = quantize_awq(weights(32, 64) + 0.05, 32)
     tensors = {f"layer.{k}": v for k, v in stored.items()} | {"layer.expected": expected}
-    config = {"quant_method": "awq", "bits": 4, "group_size": group_size, "zero_point": True, "version": "gemm",
+    config = {"quant_method": "awq", "bits": 4, "group_size": 32, "zero_point": True, "version": "gemm",
               "modules_to_not_convert": None}
     write("awq", config, tensors)
 
