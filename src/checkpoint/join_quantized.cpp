@@ -23,14 +23,19 @@ constexpr std::array methods = {
 
 }  // namespace
 
+std::vector<std::string> quantization_methods() {
+  std::vector<std::string> names;
+  for (const Method& method : methods) names.emplace_back(method.name);
+  return names;
+}
+
 void join_quantized_tensors(Checkpoint& checkpoint) {
   const auto config = QuantizationConfig::of(checkpoint);
   if (!config || config->method().empty()) return join_float8(checkpoint, {}, false);
   std::string known;
-  for (const Method& method : methods) {
+  for (const Method& method : methods)
     if (config->method() == method.name) return method.join(checkpoint, *config);
-    known += std::string(known.empty() ? "" : ", ") + method.name;
-  }
+  for (const std::string& name : quantization_methods()) known += (known.empty() ? "" : ", ") + name;
   throw config->error("quant_method", "unknown quantization method",
                       "one of " + known + ", or affine groups as MLX writes them (bits, group_size, no quant_method)");
 }

@@ -11,6 +11,8 @@ namespace foretell {
 // By quant_method of config.json's quantization_config; folders without one are left as they are, but for float8
 // weights with scales. Throws Error for methods that are not known.
 void join_quantized_tensors(Checkpoint& checkpoint);
+// The methods that are known.
+std::vector<std::string> quantization_methods();
 
 // Float8 weights X with X_scale_inv or X_scale: a factor for each tensor, row (output) or block of a matrix.
 // `block_size` is [rows, inputs] of a block, empty where blocks are not spoken of; `required`: weights without scales

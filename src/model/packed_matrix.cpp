@@ -1,6 +1,7 @@
 #include "model/packed_matrix.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <span>
@@ -73,14 +74,26 @@ std::vector<float> read_unit(const MatrixSource& source, int64_t unit) {
   return out;
 }
 
-// From any layout, as float32.
+// From any layout, as float32, or as bfloat16 where that holds every value.
+template <class Word>
 void pack_floats(const MatrixSource& source, int64_t unit, std::byte* out) {
+  constexpr auto size = static_cast<int64_t>(sizeof(Word));
   const std::vector<float> rows = read_unit(source, unit);
-  std::memset(out, 0, static_cast<size_t>(source.cols * unit_rows * 4));
-  for (int64_t r = 0; r * source.cols < static_cast<int64_t>(rows.size()); r++)
-    for (int64_t c = 0; c < source.cols; c++)
-      std::memcpy(out + 4 * (c * unit_rows + r), &rows[static_cast<size_t>(r * source.cols + c)], 4);
+  std::memset(out, 0, static_cast<size_t>(source.cols * unit_rows * size));
+  for (int64_t r = 0; r * source.cols < static_cast<int64_t>(rows.size()); r++) {
+    for (int64_t c = 0; c < source.cols; c++) {
+      const float value = rows[static_cast<size_t>(r * source.cols + c)];
+      Word word;
+      if constexpr (size == 4)
+        word = std::bit_cast<uint32_t>(value);
+      else
+        word = bf16_from_float(value);
+      std::memcpy(out + size * (c * unit_rows + r), &word, sizeof word);
+    }
+  }
 }
+
+bool is_float8(DType dtype) { return dtype == DType::F8E4M3 || dtype == DType::F8E5M2; }
 
 void put_scale(Scale scale, float value, int64_t index, std::byte* at, const MatrixSource& source) {
   if (scale == Scale::Float32) {
@@ -220,10 +233,10 @@ PackedMatrix plan_packing(const MatrixSource& source, int quantize_bits, Precisi
   } else {
     const bool decoded = stored.layout() != StoredMatrix::Layout::Float;
     const DType dtype = stored.tensor().dtype;
-    m.format = decoded || stored.updated() ? Format::Float32
-               : dtype == DType::F16       ? Format::Float16
-               : dtype == DType::BF16      ? Format::BFloat16
-                                           : Format::Float32;
+    m.format = decoded || stored.updated()                ? Format::Float32
+               : dtype == DType::F16                      ? Format::Float16
+               : dtype == DType::BF16 || is_float8(dtype) ? Format::BFloat16
+                                                          : Format::Float32;
     const int bits = quantize_bits == 0 && decoded && precision != Precision::Exact ? 8 : quantize_bits;
     if (bits != 0 && m.cols % group_size == 0) {
       m.format = bits == 4 ? Format::Affine4 : Format::Affine8;
@@ -243,10 +256,11 @@ void pack_unit(const MatrixSource& source, const PackedMatrix& matrix, int64_t u
     case Format::Float32:
       if (source.stored.layout() != StoredMatrix::Layout::Float || source.stored.updated() ||
           source.stored.tensor().dtype != DType::F32)
-        return pack_floats(source, unit, out);
+        return pack_floats<uint32_t>(source, unit, out);
       return source.transposed ? copy_columns(source, unit, 4, out) : transpose_rows<uint32_t>(source, unit, out);
     case Format::Float16:
     case Format::BFloat16:
+      if (is_float8(source.stored.tensor().dtype)) return pack_floats<uint16_t>(source, unit, out);
       return source.transposed ? copy_columns(source, unit, 2, out) : transpose_rows<uint16_t>(source, unit, out);
   }
 }

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "base/mapped_file.h"
+#include "checkpoint/quantized_formats.h"
 #include "checkpoint/stored_matrix.h"
 #include "foretell/error.h"
 
@@ -162,4 +164,12 @@ TEST_CASE("bitsandbytes folders: NF4 and FP4") {
 TEST_CASE("bitsandbytes folders: LLM.int8") {
   // The reference multiplies by 1 / 127, rounded, and by the scale; here the scale is divided by 127.
   check_folder("bnb8", {{"layer", "bitsandbytes 8-bit, one scale a row", 8, 2}});
+}
+
+TEST_CASE("docs/folders.md lists the methods of quantization as the code has them") {
+  const std::string page = read_text_file(FORETELL_SOURCE_DIR "/docs/folders.md");
+  std::vector<std::string> listed;
+  for (size_t at = 0; (at = page.find("\n| `", at)) != std::string::npos; at++)
+    listed.push_back(page.substr(at + 4, page.find('`', at + 4) - at - 4));
+  CHECK(listed == quantization_methods());
 }

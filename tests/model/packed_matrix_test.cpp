@@ -129,3 +129,39 @@ TEST_CASE("packing loses nothing of GGUF's blocks, but for those that are no gro
     }
   }
 }
+
+TEST_CASE("packing loses nothing: groups of quantized folders, and float8 as bfloat16") {
+  struct Case {
+    const char *folder, *name;
+    kernels::Format format;
+  };
+  using kernels::Format;
+  for (const auto& [folder, name, format] : {Case{"awq", "layer.weight", Format::Affine4},
+                                             {"gptq3", "runs.weight", Format::Affine4},
+                                             {"gptq4_row", "runs.weight", Format::Affine4},
+                                             {"ct_packed", "w4_channel.weight", Format::Affine4},
+                                             {"ct_packed", "w8_zero_channel.weight", Format::Affine8},
+                                             {"bnb8", "layer.weight", Format::Affine8},
+                                             {"mxfp4", "experts.gate_up_proj", Format::Affine8},
+                                             {"fp8_plain", "e4m3.weight", Format::BFloat16},
+                                             {"fp8_plain", "e5m2.weight", Format::BFloat16}}) {
+    CAPTURE(folder, name);
+    const Checkpoint checkpoint =
+        open_checkpoint(std::filesystem::path(FORETELL_SOURCE_DIR "/tests/golden/folders") / folder);
+    MatrixSource source;
+    source.stored = StoredMatrix::find(checkpoint, name);
+    if (source.stored.slices() > 1) source.stored = source.stored.slice(1);
+    source.rows = source.stored.rows();
+    source.cols = source.stored.cols();
+    PackedMatrix matrix;
+    const auto arena = pack(source, matrix);
+    CHECK(matrix.format == format);
+    std::vector<float> expected(static_cast<size_t>(source.cols)), found(expected.size());
+    for (int64_t r = 0; r < source.rows; r++) {
+      source.stored.read_row(r, expected.data());
+      unpack_row(matrix, r, found.data());
+      for (size_t c = 0; c < found.size(); c++)
+        CHECK((found[c] == expected[c] || (std::isnan(found[c]) && std::isnan(expected[c]))));
+    }
+  }
+}
