@@ -104,6 +104,19 @@ std::vector<double> ConfigReader::numbers(std::string_view key) const {
   return list;
 }
 
+std::vector<int64_t> ConfigReader::integers(std::string_view key) const {
+  std::vector<int64_t> list;
+  const Json* value = find(key);
+  if (value == nullptr) return list;
+  if (!value->is_array()) throw error(key, "a value is no list", "a list of whole numbers", value->dump());
+  for (const Json& item : *value) {
+    if (!item.is_number_integer())
+      throw error(key, "a value is no list of whole numbers", "a list of whole numbers", item.dump());
+    list.push_back(item.get<int64_t>());
+  }
+  return list;
+}
+
 std::optional<ConfigReader> ConfigReader::object(std::string_view key) const {
   const Json* value = find(key);
   if (value == nullptr) return std::nullopt;

@@ -34,6 +34,7 @@ class ConfigReader {
   std::string text_or(std::string_view key, std::string_view fallback) const;
   std::vector<std::string> texts(std::string_view key) const;  // empty where not there
   std::vector<double> numbers(std::string_view key) const;     // empty where not there
+  std::vector<int64_t> integers(std::string_view key) const;   // empty where not there
   std::optional<ConfigReader> object(std::string_view key) const;
 
   // One of a list of names, as a value: one_of<Activation>("hidden_act", "silu", {{"silu", Activation::Silu}, ...}).

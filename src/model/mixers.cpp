@@ -123,7 +123,8 @@ void Forward::remember_deltas(size_t index, const DeltaNet& spec, const Tiles& i
                          .values = values_.row(piece.first_row),
                          .beta = beta_.row(piece.first_row),
                          .decay = decay_.row(piece.first_row),
-                         .key_stride = queries_.stride,
+                         .query_stride = queries_.stride,
+                         .key_stride = keys_.stride,
                          .value_stride = values_.stride,
                          .beta_stride = beta_.stride,
                          .count = piece.rows};

@@ -53,7 +53,7 @@ void run_delta_head(const kernels::Table& table, const DeltaHead& head, const De
   std::vector<float> query(static_cast<size_t>(d.key_dim)), key(query), change(static_cast<size_t>(d.value_dim)),
       output(static_cast<size_t>(padded_values));
   for (int64_t t = 0; t < rows.count; t++) {
-    const float* q = rows.queries + t * rows.key_stride + key_head * d.key_dim;
+    const float* q = rows.queries + t * rows.query_stride + key_head * d.key_dim;
     const float* k = rows.keys + t * rows.key_stride + key_head * d.key_dim;
     float* value = rows.values + t * rows.value_stride + head.head * d.value_dim;
     l2_normalize(q, d.key_dim, query_scale, query.data());

@@ -33,7 +33,7 @@ struct DeltaHead {
 // and decay [value_heads] as projected. The head's part of `values` is replaced by its output, normed.
 struct DeltaRows {
   float *queries, *keys, *values, *beta, *decay;
-  int64_t key_stride, value_stride, beta_stride, count;
+  int64_t query_stride, key_stride, value_stride, beta_stride, count;
 };
 void run_delta_head(const kernels::Table& table, const DeltaHead& head, const DeltaRows& rows);
 

@@ -118,6 +118,9 @@ TEST_CASE("golden: mistral") { check_architecture("mistral"); }
 TEST_CASE("golden: qwen2") { check_architecture("qwen2"); }
 TEST_CASE("golden: qwen3") { check_architecture("qwen3"); }
 TEST_CASE("golden: gemma") { check_architecture("gemma"); }
+TEST_CASE("golden: lfm2") { check_architecture("lfm2"); }
+TEST_CASE("golden: qwen3_next") { check_architecture("qwen3_next"); }
+TEST_CASE("golden: qwen3_5") { check_architecture("qwen3_5"); }
 
 TEST_CASE("the same bits for any instruction set, threads and pieces: float weights") {
   check_same_bits("mistral", {});
@@ -130,6 +133,13 @@ TEST_CASE("the same bits for any instruction set, threads and pieces: 8-bit weig
 }
 TEST_CASE("the same bits for any instruction set, threads and pieces: 4-bit weights, exact") {
   check_same_bits("llama_yarn", {.precision = Precision::Exact, .quantize_bits = 4});
+}
+
+TEST_CASE("the same bits for any instruction set, threads and pieces: short convolutions") {
+  check_same_bits("lfm2", {});
+}
+TEST_CASE("the same bits for any instruction set, threads and pieces: delta rule and experts") {
+  check_same_bits("qwen3_next", {.quantize_bits = 8});
 }
 
 TEST_CASE("a sequence's logits do not depend on the others of its step") {
@@ -159,7 +169,9 @@ TEST_CASE("a sequence's logits do not depend on the others of its step") {
 }
 
 TEST_CASE("a truncated sequence goes on as if the rest had never been read") {
-  Model model = Model::load(golden / "qwen2", {.quantize_bits = 4, .threads = 2});
+  const std::string name = GENERATE("qwen2", "lfm2", "qwen3_5");  // keys and values, and states
+  CAPTURE(name);
+  Model model = Model::load(golden / name, {.quantize_bits = 4, .threads = 2});
   std::vector<TokenId> ids;
   for (int i = 0; i < 300; i++) ids.push_back((i * 7 + 2) % 320);
   Sequence fresh(model, 512), used(model, 512);
