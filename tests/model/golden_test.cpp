@@ -118,6 +118,7 @@ TEST_CASE("golden: mistral") { check_architecture("mistral"); }
 TEST_CASE("golden: qwen2") { check_architecture("qwen2"); }
 TEST_CASE("golden: qwen3") { check_architecture("qwen3"); }
 TEST_CASE("golden: gemma") { check_architecture("gemma"); }
+TEST_CASE("golden: gemma4") { check_architecture("gemma4"); }
 TEST_CASE("golden: lfm2") { check_architecture("lfm2"); }
 TEST_CASE("golden: qwen3_next") { check_architecture("qwen3_next"); }
 TEST_CASE("golden: qwen3_5") { check_architecture("qwen3_5"); }
