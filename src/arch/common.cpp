@@ -161,6 +161,10 @@ Activation read_activation(const ConfigReader& config, std::string_view key, std
                                     {"linear", Activation::Identity}});
 }
 
+NormSpec read_layer_norm(const ConfigReader& config, std::string_view key, double fallback) {
+  return {.kind = NormSpec::Kind::Layer, .epsilon = static_cast<float>(config.number_or(key, fallback)), .bias = true};
+}
+
 Rotary read_rotary(const ConfigReader& config, int64_t head_dim, int64_t context, const RotaryDefaults& defaults) {
   auto rope = config.object("rope_scaling");
   if (!rope) rope = config.object("rope_parameters");

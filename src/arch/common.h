@@ -9,6 +9,9 @@ namespace foretell {
 // Names as transformers' ACT2FN has them.
 Activation read_activation(const ConfigReader& config, std::string_view key, std::string_view fallback);
 
+// A LayerNorm with bias, and the epsilon that `key` gives.
+NormSpec read_layer_norm(const ConfigReader& config, std::string_view key, double fallback = 1e-5);
+
 // What a family's configuration class says of keys that are absent, and which keys it knows.
 struct RotaryDefaults {
   double theta = 10000;

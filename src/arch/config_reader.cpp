@@ -117,6 +117,12 @@ std::vector<int64_t> ConfigReader::integers(std::string_view key) const {
   return list;
 }
 
+std::string_view ConfigReader::one_key(std::initializer_list<std::string_view> keys) const {
+  for (const std::string_view key : keys)
+    if (has(key)) return key;
+  return *keys.begin();
+}
+
 std::optional<ConfigReader> ConfigReader::object(std::string_view key) const {
   const Json* value = find(key);
   if (value == nullptr) return std::nullopt;

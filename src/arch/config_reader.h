@@ -24,6 +24,9 @@ class ConfigReader {
   // There, be it null: some keys mean one thing where they are absent and another where they are null.
   bool mentions(std::string_view key) const { return object_->contains(key); }
 
+  // The first of these keys that is there, or else the first: for keys with several names.
+  std::string_view one_key(std::initializer_list<std::string_view> keys) const;
+
   // A whole number of at least `least`. The first form throws where it is not there.
   int64_t integer(std::string_view key, int64_t least = 1) const;
   int64_t integer_or(std::string_view key, int64_t fallback, int64_t least = 1) const;
@@ -49,6 +52,9 @@ class ConfigReader {
     }
     throw error(key, "unknown value", "one of " + names, "\"" + value + "\"");
   }
+
+  // As it stands, for keys with a shape of their own; null where it is not there.
+  const Json* value(std::string_view key) const { return find(key); }
 
   // The key must be absent or have this value: for options that the program does not have.
   void only(std::string_view key, const Json& value) const;

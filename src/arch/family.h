@@ -19,6 +19,7 @@ struct RoleName {
   std::string_view name;  // "model.layers.{}.self_attn.q_proj"
   // What follows the name.
   std::string_view weight = ".weight", bias = ".bias";
+  bool (*when)(const ModelSpec& spec) = nullptr;  // for names that not all of the family's models use
 };
 
 struct Family {

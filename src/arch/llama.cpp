@@ -1,7 +1,9 @@
 // Llama (Touvron et al., arXiv:2302.13971) and what shares its shape. Defaults: transformers' LlamaConfig.
 #include "arch/llama.h"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "arch/common.h"
 #include "arch/families.h"
@@ -16,7 +18,7 @@ ModelSpec llama_spec(const ConfigReader& config, const LlamaDefaults& defaults) 
   spec.context = config.integer_or("max_position_embeddings", defaults.context);
   spec.tied_embeddings = config.flag_or("tie_word_embeddings", defaults.tied);
 
-  const NormSpec norm{.epsilon = static_cast<float>(config.number_or("rms_norm_eps", 1e-6))};
+  const NormSpec norm{.epsilon = static_cast<float>(config.number_or("rms_norm_eps", defaults.epsilon))};
   Attention attention;
   attention.heads = config.integer_or("num_attention_heads", defaults.heads);
   // A null stands for as many as there are heads; an absent key for the class's own number.
@@ -27,23 +29,53 @@ ModelSpec llama_spec(const ConfigReader& config, const LlamaDefaults& defaults) 
     throw config.error("num_key_value_heads", "the heads cannot be shared out evenly",
                        "a divisor of num_attention_heads = " + std::to_string(attention.heads),
                        std::to_string(attention.kv_heads));
-  attention.head_dim =
-      config.integer_or("head_dim", defaults.head_dim != 0 ? defaults.head_dim : spec.hidden / attention.heads);
+  attention.head_dim = config.integer_or("head_dim", config.mentions("head_dim") || defaults.head_dim == 0
+                                                         ? spec.hidden / attention.heads
+                                                         : defaults.head_dim);
   attention.value_head_dim = attention.head_dim;
   attention.scale = static_cast<float>(1 / std::sqrt(static_cast<double>(attention.head_dim)));
-  attention.rotary = read_rotary(config, attention.head_dim, spec.context);
+  attention.rotary = read_rotary(config, attention.head_dim, spec.context,
+                                 {.theta = defaults.theta,
+                                  .partial = defaults.partial_rotary,
+                                  .original_context = defaults.original_context,
+                                  .layer_type = "full_attention"});
   attention.query_bias = attention.key_bias = attention.value_bias = attention.output_bias =
-      config.flag_or("attention_bias", false);
+      defaults.attention_bias && config.flag_or("attention_bias", false);
 
   Dense mlp;
   mlp.intermediate = config.integer_or("intermediate_size", defaults.intermediate);
-  mlp.activation = read_activation(config, "hidden_act", "silu");
-  mlp.up_bias = mlp.down_bias = config.flag_or("mlp_bias", false);
+  mlp.activation = read_activation(config, "hidden_act", defaults.activation);
+  mlp.gated = defaults.gated;
+  mlp.up_bias = mlp.down_bias = defaults.mlp_bias && config.flag_or("mlp_bias", false);
 
   const LayerSpec layer{.attn_in = norm, .mlp_in = norm, .mixer = attention, .mlp = mlp};
   spec.layers.assign(static_cast<size_t>(config.integer_or("num_hidden_layers", defaults.layers)), layer);
   spec.final_norm = norm;
   return spec;
+}
+
+void set_norms(ModelSpec& spec, const NormSpec& norm) {
+  for (LayerSpec& layer : spec.layers) {
+    if (layer.attn_in) layer.attn_in = norm;
+    if (layer.mlp_in) layer.mlp_in = norm;
+  }
+  if (spec.final_norm) spec.final_norm = norm;
+}
+
+void use_output_norms(ModelSpec& spec) {
+  for (LayerSpec& layer : spec.layers) {
+    layer.attn_out = std::exchange(layer.attn_in, std::nullopt);
+    layer.mlp_out = std::exchange(layer.mlp_in, std::nullopt);
+  }
+}
+
+void set_biases(ModelSpec& spec, bool query_key_value, bool output, bool mlp) {
+  for_each_attention(spec, [&](Attention& attention, int64_t) {
+    attention.query_bias = attention.key_bias = attention.value_bias = query_key_value;
+    attention.output_bias = output;
+  });
+  for (LayerSpec& layer : spec.layers)
+    if (auto* dense = std::get_if<Dense>(&layer.mlp)) dense->up_bias = dense->down_bias = mlp;
 }
 
 void for_each_attention(ModelSpec& spec, const std::function<void(Attention&, int64_t layer)>& change) {
@@ -69,6 +101,25 @@ const std::vector<RoleName>& llama_names() {
       {Role::FinalNorm, "model.norm"},
       {Role::Unembedding, "lm_head"},
   };
+  return names;
+}
+
+std::vector<RoleName> llama_names_and(const std::vector<RoleName>& more) {
+  std::vector<RoleName> names = llama_names();
+  const auto end =
+      std::find_if(names.begin(), names.end(), [](const RoleName& n) { return n.role == Role::FinalNorm; });
+  names.insert(end, more.begin(), more.end());
+  return names;
+}
+
+const std::vector<RoleName>& output_norm_names() {
+  static const std::vector<RoleName> names = [] {
+    auto changed = llama_names_and({{Role::MlpOutNorm, "model.layers.{}.post_feedforward_layernorm"}});
+    std::erase_if(changed, [](const RoleName& n) { return n.role == Role::AttentionNorm; });
+    for (RoleName& n : changed)
+      if (n.role == Role::MlpNorm) n.role = Role::AttentionOutNorm;
+    return changed;
+  }();
   return names;
 }
 

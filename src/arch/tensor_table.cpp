@@ -11,6 +11,7 @@ struct Presence {
   std::vector<int64_t> shape;  // empty: the model has no such tensor
   bool bias = false;
   int64_t count = 0;  // of experts, or of heads with weights of their own; 0: one
+  bool weight = true;
 };
 
 Presence norm_presence(const std::optional<NormSpec>& norm, int64_t size) {
@@ -259,7 +260,8 @@ Presence model_presence(Role role, const ModelSpec& spec) {
     case Role::FinalNorm:
       return norm_presence(spec.final_norm, spec.hidden);
     case Role::Unembedding:
-      return spec.tied_embeddings ? Presence{} : Presence{{spec.vocabulary, embedding}, spec.unembedding_bias};
+      if (spec.tied_embeddings && !spec.unembedding_bias) return {};
+      return {{spec.vocabulary, embedding}, spec.unembedding_bias, 0, !spec.tied_embeddings};
     case Role::PerLayerEmbedding:
     case Role::PerLayerProjection:
     case Role::PerLayerProjectionNorm:
@@ -281,14 +283,15 @@ class Builder {
   Builder(const Family& family, const ModelSpec& spec) : family_(family), spec_(spec) {}
 
   void add(const RoleName& entry, int64_t layer, const Presence& presence) {
-    if (presence.shape.empty()) return;
+    if (presence.shape.empty() || (entry.when != nullptr && !entry.when(spec_))) return;
     const bool stack = presence.count > 0 && !has_hole(entry.name, "{e}");
     const std::string name = filled(std::string(entry.name), "{}", layer);
     for (int64_t e = 0; e < (stack || presence.count == 0 ? 1 : presence.count); e++) {
       const int64_t expert = stack || presence.count == 0 ? -1 : e;
       const std::string one = filled(name, "{e}", e);
-      table_.push_back({entry.role, Part::Weight, layer, one + std::string(entry.weight),
-                        stored_shape(presence, layer, stack), expert});
+      if (presence.weight)
+        table_.push_back({entry.role, Part::Weight, layer, one + std::string(entry.weight),
+                          stored_shape(presence, layer, stack), expert});
       if (!presence.bias) continue;
       std::vector<int64_t> outputs = {presence.shape.front()};
       if (stack) outputs.insert(outputs.begin(), presence.count);

@@ -122,6 +122,30 @@ TEST_CASE("golden: gemma4") { check_architecture("gemma4"); }
 TEST_CASE("golden: lfm2") { check_architecture("lfm2"); }
 TEST_CASE("golden: qwen3_next") { check_architecture("qwen3_next"); }
 TEST_CASE("golden: qwen3_5") { check_architecture("qwen3_5"); }
+TEST_CASE("golden: arcee") { check_architecture("arcee"); }
+TEST_CASE("golden: bloom") { check_architecture("bloom"); }
+TEST_CASE("golden: cohere") { check_architecture("cohere"); }
+TEST_CASE("golden: cohere2") { check_architecture("cohere2"); }
+TEST_CASE("golden: ernie4_5") { check_architecture("ernie4_5"); }
+TEST_CASE("golden: exaone4") { check_architecture("exaone4"); }
+TEST_CASE("golden: falcon") { check_architecture("falcon"); }
+TEST_CASE("golden: glm4") { check_architecture("glm4"); }
+TEST_CASE("golden: gpt_bigcode") { check_architecture("gpt_bigcode"); }
+TEST_CASE("golden: gpt_neo") { check_architecture("gpt_neo"); }
+TEST_CASE("golden: gpt_neox") { check_architecture("gpt_neox"); }
+TEST_CASE("golden: gptj") { check_architecture("gptj"); }
+TEST_CASE("golden: mpt") { check_architecture("mpt"); }
+TEST_CASE("golden: nemotron") { check_architecture("nemotron"); }
+TEST_CASE("golden: olmo") { check_architecture("olmo"); }
+TEST_CASE("golden: olmo2") { check_architecture("olmo2"); }
+TEST_CASE("golden: olmo3") { check_architecture("olmo3"); }
+TEST_CASE("golden: opt") { check_architecture("opt"); }
+TEST_CASE("golden: phi") { check_architecture("phi"); }
+TEST_CASE("golden: phi3") { check_architecture("phi3"); }
+TEST_CASE("golden: seed_oss") { check_architecture("seed_oss"); }
+TEST_CASE("golden: smollm3") { check_architecture("smollm3"); }
+TEST_CASE("golden: stablelm") { check_architecture("stablelm"); }
+TEST_CASE("golden: starcoder2") { check_architecture("starcoder2"); }
 
 TEST_CASE("the same bits for any instruction set, threads and pieces: float weights") {
   check_same_bits("mistral", {});
