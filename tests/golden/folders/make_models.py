@@ -65,6 +65,34 @@ def write(folder, quantization, stored, reference=None):
     print(folder.name, float((found - logits(base_model())).abs().max()))
 
 
+def gpt_oss():
+    """Experts in MXFP4 as gpt-oss's folder has them; transformers decodes them on a CPU."""
+    torch.manual_seed(8)
+    config = transformers.GptOssConfig(vocab_size=64, hidden_size=64, intermediate_size=32, num_hidden_layers=2,
+                                       num_attention_heads=2, num_key_value_heads=1, head_dim=32, num_local_experts=4,
+                                       num_experts_per_tok=2, sliding_window=4, max_position_embeddings=128,
+                                       initial_context_length=64, layer_types=["sliding_attention", "full_attention"],
+                                       initializer_range=0.1)
+    tensors = transformers.GptOssForCausalLM(config).bfloat16().state_dict()
+    for name in [n for n in tensors if n.endswith("_proj") and "experts" in n]:
+        inputs, outputs = tensors.pop(name).shape[1:]
+        size = (4, outputs, inputs // 32)
+        tensors[name + "_blocks"] = torch.randint(0, 256, (*size, 16), generator=make.random, dtype=torch.uint8)
+        tensors[name + "_scales"] = torch.randint(121, 124, size, generator=make.random, dtype=torch.uint8)
+    folder = HERE / "mxfp4"
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({k: v.contiguous() for k, v in tensors.items()}, folder / "model.safetensors", metadata={"format": "pt"})
+    quantization = {"quant_method": "mxfp4", "modules_to_not_convert": ["model.embed_tokens", "lm_head"]}
+    (folder / "config.json").write_text(json.dumps(config.to_dict() | {
+        "quantization_config": quantization, "architectures": ["GptOssForCausalLM"], "dtype": "bfloat16"},
+        indent=1, default=str) + "\n")
+    loaded = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32,
+                                                               attn_implementation="eager").eval()
+    found = logits(loaded)
+    (folder / "logits.json").write_text(json.dumps({"ids": IDS, "logits_last": found.tolist()}) + "\n")
+    print(folder.name, found.std())
+
+
 def main():
     linear = {name: m.weight.data for name, m in layers(base_model()).items()}
 
@@ -119,3 +147,4 @@ def main():
 
 
 main()
+gpt_oss()
