@@ -82,7 +82,7 @@ struct Attention {
   // together.
   enum class QkNorm : uint8_t { None, PerHead, PerHeadOwn, Whole };
   QkNorm qk_norm = QkNorm::None;
-  NormSpec qk_norm_spec;
+  NormSpec qk_norm_spec = {};
   bool qk_norm_after_rotary = false;
   std::optional<NormSpec> value_norm;  // of each head's value; without weights
   std::optional<QueryGrowth> query_growth;
@@ -98,7 +98,7 @@ struct LatentAttention {
   int64_t query_rank = 0;  // 0: queries come from one matrix
   int64_t kv_rank = 0;
   int64_t plain_dims = 0;
-  NormSpec norm;           // of the short vectors
+  NormSpec norm = {};      // of the short vectors
   bool down_bias = false;  // of the matrices that make them
 };
 
@@ -130,7 +130,7 @@ struct Dense {
 // Mixture of experts (Shazeer et al., arXiv:1701.06538): each token goes through `chosen` of `count` MLPs.
 struct Experts {
   int64_t count = 0, chosen = 0;
-  Dense expert;
+  Dense expert = {};
   enum class Score : uint8_t { Softmax, SoftmaxOfChosen, Sigmoid };
   Score score = Score::Softmax;
   bool normalize = false;  // the chosen weights are divided by their sum
@@ -139,10 +139,10 @@ struct Experts {
   int64_t groups = 1, chosen_groups = 1;
   bool groups_by_top_two = false;  // a group is as good as the sum of its best two, else as its best one
   bool router_bias = false;
-  bool correction = false;      // a learned bias of the scores that counts for choosing only
-  bool scales_inputs = false;   // the weights multiply the expert's input, not its output
-  std::optional<Dense> shared;  // an MLP that every token goes through as well
-  bool shared_gate = false;     // sigmoid(gate(input)) multiplies its output
+  bool correction = false;           // a learned bias of the scores that counts for choosing only
+  bool scales_inputs = false;        // the weights multiply the expert's input, not its output
+  std::optional<Dense> shared = {};  // an MLP that every token goes through as well
+  bool shared_gate = false;          // sigmoid(gate(input)) multiplies its output
 };
 
 // An embedding of the token for each layer, that is mixed in after the MLP (Gemma 3n, Gemma 4).

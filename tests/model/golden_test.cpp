@@ -146,6 +146,16 @@ TEST_CASE("golden: seed_oss") { check_architecture("seed_oss"); }
 TEST_CASE("golden: smollm3") { check_architecture("smollm3"); }
 TEST_CASE("golden: stablelm") { check_architecture("stablelm"); }
 TEST_CASE("golden: starcoder2") { check_architecture("starcoder2"); }
+TEST_CASE("golden: gemma2") { check_architecture("gemma2"); }
+TEST_CASE("golden: gemma3") { check_architecture("gemma3"); }
+TEST_CASE("golden: mixtral") { check_architecture("mixtral"); }
+TEST_CASE("golden: qwen3_moe") { check_architecture("qwen3_moe"); }
+TEST_CASE("golden: qwen2_moe") { check_architecture("qwen2_moe"); }
+TEST_CASE("golden: olmoe") { check_architecture("olmoe"); }
+TEST_CASE("golden: deepseek_v2") { check_architecture("deepseek_v2"); }
+TEST_CASE("golden: deepseek_v3") { check_architecture("deepseek_v3"); }
+TEST_CASE("golden: gpt_oss") { check_architecture("gpt_oss"); }
+TEST_CASE("golden: llama4") { check_architecture("llama4"); }
 
 TEST_CASE("the same bits for any instruction set, threads and pieces: float weights") {
   check_same_bits("mistral", {});
