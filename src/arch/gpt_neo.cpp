@@ -22,8 +22,8 @@ std::vector<std::string> layer_types(const ConfigReader& config) {
   if (!types->is_array()) throw wrong(*types);
   for (const Json& item : *types) {
     constexpr int64_t most = 100'000;  // layers, far beyond any model
-    if (!item.is_array() || item.size() != 2 || !item[0].is_array() || !item[1].is_number_unsigned() ||
-        item[1].get<int64_t>() > most || static_cast<int64_t>(item[0].size()) > most)
+    if (!item.is_array() || item.size() != 2 || !item[0].is_array() || !item[1].is_number_integer() ||
+        item[1].get<int64_t>() < 0 || item[1].get<int64_t>() > most || static_cast<int64_t>(item[0].size()) > most)
       throw wrong(item);
     for (int64_t i = 0; i < item[1].get<int64_t>() && static_cast<int64_t>(list.size()) < most; i++) {
       for (const Json& type : item[0]) {
