@@ -99,6 +99,7 @@ RopeType read_type(const ConfigReader& rope) {
   // "type" is the oldest spelling of "rope_type".
   const auto type = rope.one_of<RopeType>(rope.has("rope_type") ? "rope_type" : "type", "default",
                                           {{"default", RopeType::Default},
+                                           {"mrope", RopeType::Default},  // sections for images; a text turns as usual
                                            {"linear", RopeType::Linear},
                                            {"dynamic", RopeType::Dynamic},
                                            {"llama3", RopeType::Llama3},
@@ -158,7 +159,8 @@ Activation read_activation(const ConfigReader& config, std::string_view key, std
                                     {"relu2", Activation::ReluSquared},
                                     {"tanh", Activation::Tanh},
                                     {"sigmoid", Activation::Sigmoid},
-                                    {"linear", Activation::Identity}});
+                                    {"linear", Activation::Identity},
+                                    {"xielu", Activation::XIelu}});
 }
 
 NormSpec read_layer_norm(const ConfigReader& config, std::string_view key, double fallback) {

@@ -5,6 +5,7 @@
 
 namespace foretell {
 
+extern const Family apertus_family;
 extern const Family arcee_family;
 extern const Family bloom_family;
 extern const Family cohere_family;
@@ -26,9 +27,13 @@ extern const Family gpt_neo_family;
 extern const Family gpt_neox_family;
 extern const Family gpt_oss_family;
 extern const Family gptj_family;
+extern const Family granite_family;
+extern const Family granitemoe_family;
+extern const Family hunyuan_v1_dense_family;
 extern const Family lfm2_family;
 extern const Family llama_family;
 extern const Family llama4_family;
+extern const Family minicpm3_family;
 extern const Family mistral_family;
 extern const Family mixtral_family;
 extern const Family mpt_family;
@@ -42,11 +47,13 @@ extern const Family phi_family;
 extern const Family phi3_family;
 extern const Family qwen2_family;
 extern const Family qwen2_moe_family;
+extern const Family qwen2_vl_family;
 extern const Family qwen3_family;
 extern const Family qwen3_5_family;
 extern const Family qwen3_5_moe_family;
 extern const Family qwen3_moe_family;
 extern const Family qwen3_next_family;
+extern const Family qwen3_vl_family;
 extern const Family seed_oss_family;
 extern const Family smollm3_family;
 extern const Family stablelm_family;

@@ -51,8 +51,7 @@ float read_cap(const ConfigReader& config, std::string_view key, double fallback
 }
 
 // What Gemma 2 and 3 have in common: every `pattern`-th layer sees all, the others a window.
-ModelSpec gemma2_spec(const ConfigReader& config, const LlamaDefaults& defaults, int64_t pattern, double score_cap,
-                      double logit_cap) {
+ModelSpec gemma2_spec(const ConfigReader& config, const LlamaDefaults& defaults, int64_t pattern, double logit_cap) {
   ModelSpec spec = gemma_spec(config, defaults, "hidden_activation");
   spec.logit_cap = read_cap(config, "final_logit_softcapping", logit_cap);
   for (auto& layer : spec.layers) layer.attn_out = layer.mlp_out = spec.final_norm;
@@ -63,7 +62,6 @@ ModelSpec gemma2_spec(const ConfigReader& config, const LlamaDefaults& defaults,
   for_each_attention(spec, [&](Attention& attention, int64_t layer) {
     attention.window = windows[static_cast<size_t>(layer)];
     attention.scale = static_cast<float>(1 / std::sqrt(scalar));
-    attention.logit_cap = read_cap(config, "attn_logit_softcapping", score_cap);
   });
   return spec;
 }
@@ -76,7 +74,13 @@ constexpr LlamaDefaults gemma2_defaults{.vocabulary = 256000,
                                         .kv_heads = 4,
                                         .context = 8192};
 
-ModelSpec describe_gemma2(const ConfigReader& config) { return gemma2_spec(config, gemma2_defaults, 2, 50, 30); }
+ModelSpec describe_gemma2(const ConfigReader& config) {
+  ModelSpec spec = gemma2_spec(config, gemma2_defaults, 2, 30);
+  for_each_attention(spec, [&](Attention& attention, int64_t) {
+    attention.logit_cap = read_cap(config, "attn_logit_softcapping", 50);
+  });
+  return spec;
+}
 
 // The rotary embedding of layers with a window; the keys of Llama are those of the others.
 Rotary local_rotary(const ConfigReader& config, int64_t head_dim, int64_t context) {
@@ -85,12 +89,13 @@ Rotary local_rotary(const ConfigReader& config, int64_t head_dim, int64_t contex
   return {.dims = head_dim, .theta = config.number_or("rope_local_base_freq", 10000)};
 }
 
+// Its class has attn_logit_softcapping, too, but the reference does not apply it.
 ModelSpec describe_gemma3(const ConfigReader& config) {
   LlamaDefaults defaults = gemma2_defaults;
   defaults.vocabulary = 262208;
   defaults.context = 131072;
   defaults.theta = 1e6;
-  ModelSpec spec = gemma2_spec(config, defaults, config.integer_or("sliding_window_pattern", 6), 0, 0);
+  ModelSpec spec = gemma2_spec(config, defaults, config.integer_or("sliding_window_pattern", 6), 0);
   for_each_attention(spec, [&](Attention& attention, int64_t) {
     if (attention.window > 0) attention.rotary = local_rotary(config, attention.head_dim, spec.context);
     attention.qk_norm = Attention::QkNorm::PerHead;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "arch/common.h"
+
 namespace foretell {
 namespace {
 
@@ -22,8 +24,7 @@ double score_growth(const ConfigReader& config) {
 ModelSpec latent_spec(const ConfigReader& config, LlamaDefaults defaults, const LatentDefaults& latent,
                       Rotary::Pairing pairing) {
   const int64_t turning = config.integer_or("qk_rope_head_dim", latent.turning);
-  defaults.head_dim = turning;  // what config.json calls head_dim, if it does
-  config.only("head_dim", turning);
+  defaults.head_dim = turning;
   ModelSpec spec = llama_spec(config, defaults);
   LatentAttention mixer{
       .attention = std::get<Attention>(spec.layers.front().mixer),
@@ -40,6 +41,7 @@ ModelSpec latent_spec(const ConfigReader& config, LlamaDefaults defaults, const 
   attention.value_head_dim =
       config.integer_or("v_head_dim", latent.value != 0 ? latent.value : spec.hidden / attention.heads);
   attention.scale = static_cast<float>(score_growth(config) / std::sqrt(static_cast<double>(attention.head_dim)));
+  attention.rotary = read_rotary(config, turning, spec.context, {.theta = defaults.theta});  // whatever head_dim is
   attention.rotary->first = mixer.plain_dims;
   attention.rotary->pairing = pairing;
   attention.query_bias = attention.key_bias = attention.value_bias = false;

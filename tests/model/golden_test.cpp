@@ -156,6 +156,11 @@ TEST_CASE("golden: deepseek_v2") { check_architecture("deepseek_v2"); }
 TEST_CASE("golden: deepseek_v3") { check_architecture("deepseek_v3"); }
 TEST_CASE("golden: gpt_oss") { check_architecture("gpt_oss"); }
 TEST_CASE("golden: llama4") { check_architecture("llama4"); }
+TEST_CASE("golden: granite") { check_architecture("granite"); }
+TEST_CASE("golden: granitemoe") { check_architecture("granitemoe"); }
+TEST_CASE("golden: apertus") { check_architecture("apertus"); }
+TEST_CASE("golden: hunyuan_v1_dense") { check_architecture("hunyuan_v1_dense"); }
+TEST_CASE("golden: minicpm3") { check_architecture("minicpm3"); }
 
 TEST_CASE("the same bits for any instruction set, threads and pieces: float weights") {
   check_same_bits("mistral", {});
