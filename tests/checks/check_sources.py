@@ -6,6 +6,7 @@
 - The library (all but src/cli) does not print, exit or read the environment.
 - What is compiled for one instruction set includes only intrinsics, <cstdint>, <cstddef> and kernel headers that do no
   more, and (--objects: look at an optimized build) defines no function that the linker could take for another unit.
+- The forward pass (src/model, src/kernels) names no model family.
 - Every test file is in a build and no test's name confuses CTest, and the example in README.md is the program in tests/consumer.
 """
 
@@ -101,6 +102,19 @@ class Check:
                 if match := ACTS.search(re.sub(r'"(\\.|[^"\\])*"|//.*', '""', line)):
                     self.find(path, number, f"the library may not use '{match[0]}'")
 
+    def family_names(self):
+        names = set()
+        for path in sources(self.root, "src/arch"):
+            for listed in re.findall(r"model_types\s*=\s*\{([^}]*)\}", path.read_text(encoding="utf-8")):
+                names |= set(re.findall(r'"([^"]+)"', listed))
+        if not names:
+            return
+        words = re.compile(r"\b(" + "|".join(map(re.escape, sorted(names))) + r")\b", re.IGNORECASE)
+        for path in sources(self.root, "src/model", "src/kernels"):
+            for number, line in lines(path):
+                if match := words.search(re.sub(r"//.*", "", line)):  # comments name who described a formula
+                    self.find(path, number, f"the forward pass may not know the family '{match[0]}'")
+
     def instruction_set_includes(self, path, unit, seen):
         for number, name, _ in self.includes(path):
             target = self.resolve(path, name)
@@ -146,6 +160,7 @@ def check(root, commands=None, objects=False):
     checks = Check(root.resolve())
     checks.directions()
     checks.library_acts()
+    checks.family_names()
     checks.example()
     if commands is not None:
         checks.instruction_sets(commands, objects)

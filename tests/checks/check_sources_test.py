@@ -53,6 +53,13 @@ class CheckSources(unittest.TestCase):
                     ("src/tokenizer/t.cpp:1", "kernels is not below it"),
                     ("src/base/a.h:2", "model is not below it"))
 
+    def test_the_forward_pass_names_no_family(self):
+        self.write(**{
+            "src/arch/a.cpp": 'const Family a{.model_types = {"nemo", "nemo_text"}};\n',
+            "src/model/m.cpp": '// as Nemo has it\nif (architecture == "nemo_text") return;\nint nemotron;\n',
+        })
+        self.expect(check(self.root), ("src/model/m.cpp:2", "the family 'nemo_text'"))
+
     def test_includes_by_another_way(self):
         self.write(**{
             "src/base/a.cpp": '#include "../model/m.h"\n#include "gone.h"\n#include "b.h"\n',
