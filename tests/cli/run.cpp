@@ -137,6 +137,10 @@ Outcome run(const Invocation& invocation) {
   int status = 0;
   rusage usage{};
   wait4(pid, &status, 0, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
+  outcome.cpu_seconds = seconds(usage.ru_utime) + seconds(usage.ru_stime);
   outcome.peak_bytes = int64_t{usage.ru_maxrss} * 1024;
   if (WIFEXITED(status)) outcome.code = WEXITSTATUS(status);
   if (WIFSIGNALED(status)) outcome.signal = WTERMSIG(status);

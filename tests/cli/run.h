@@ -32,6 +32,7 @@ struct Outcome {
   int code = -1;           // the exit code; -1 where a signal ended the program
   int signal = 0;          // that signal
   bool late = false;       // it ran past the limit and was killed
+  double cpu_seconds = 0;  // that all its threads computed
   int64_t peak_bytes = 0;  // the most memory that it held
   // The lines of standard error that begin with "foretell: error: ".
   std::vector<std::string> errors() const;
