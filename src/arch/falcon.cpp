@@ -45,6 +45,7 @@ ModelSpec describe(const ConfigReader& config) {
                          "a divisor of num_attention_heads = " + std::to_string(attention.heads),
                          std::to_string(attention.kv_heads));
     if (alibi) attention.alibi = falcon_slopes(attention);
+    attention.alibi_rounded = alibi;
     if (!alibi) attention.rotary = read_rotary(config, attention.head_dim, spec.context);
     attention.query_bias = attention.key_bias = attention.value_bias = attention.output_bias = bias;
     mlp.up_bias = mlp.down_bias = bias;

@@ -78,6 +78,9 @@ struct Attention {
   bool gate = false;    // what a head gathered is multiplied with sigmoid(gate(input))
   std::optional<Rotary> rotary;
   std::vector<float> alibi;  // [heads]: score += slope * (key's position - query's) (Press et al., arXiv:2108.12409)
+  // The slopes and the products with the key's own position are rounded to bfloat16 before `scale`, as the family was
+  // trained (Falcon).
+  bool alibi_rounded = false;
   // The norm of queries and keys: of each head with weights that all share, with weights of its own, or of all heads
   // together.
   enum class QkNorm : uint8_t { None, PerHead, PerHeadOwn, Whole };

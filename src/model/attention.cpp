@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/exact_math.h"
+#include "base/float16.h"
 #include "model/norm.h"
 #include "model/rotary.h"
 
@@ -25,9 +26,17 @@ float growth(const QueryGrowth& g, int64_t position) {
   return static_cast<float>(exact_log(1 + steps) * g.scale + 1);
 }
 
+float rounded_to_bf16(float x) { return float_from_bf16(bf16_from_float(x)); }
+
 // Scores fall with the distance to the key; `query` is the query's position counted from the chunk's first key.
 void add_alibi(const SoftmaxRow& row, int64_t query, float slope, float* scores) {
   for (int j = row.begin; j < row.end; j++) scores[j] += slope * static_cast<float>(j - query);
+}
+
+// The same with what the key's own position gives, rounded: see Attention::alibi_rounded.
+void add_rounded_alibi(const SoftmaxRow& row, int64_t first_key, float slope, float* scores) {
+  for (int j = row.begin; j < row.end; j++)
+    scores[j] += rounded_to_bf16(rounded_to_bf16(slope) * rounded_to_bf16(static_cast<float>(first_key + j)));
 }
 
 }  // namespace
@@ -288,9 +297,14 @@ void AttentionEngine::weigh_floats(size_t layer, int64_t kv_head, int64_t first_
   for (int r = 0; r < rows.rows; r++) {
     SoftmaxRow& row = worker.chunk[static_cast<size_t>(r)];
     float* scores = worker.scores.data() + r * chunk_keys;
-    if (!a.alibi.empty())
-      add_alibi(row, rows.first_position + r / rows.heads - first_key,
-                a.alibi[static_cast<size_t>(kv_head * rows.heads + r % rows.heads)] / a.scale, scores);
+    if (!a.alibi.empty()) {
+      const float slope = a.alibi[static_cast<size_t>(kv_head * rows.heads + r % rows.heads)] / a.scale;
+      if (a.alibi_rounded) {
+        add_rounded_alibi(row, first_key, slope, scores);
+      } else {
+        add_alibi(row, rows.first_position + r / rows.heads - first_key, slope, scores);
+      }
+    }
     const int64_t done = row.begin < row.end ? round_up(row.end, 16) : 0;
     if (done > 0) table_.softmax(row, scores);
     if (done < end) std::memset(scores + done, 0, static_cast<size_t>(end - done) * 4);

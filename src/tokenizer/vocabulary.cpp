@@ -60,6 +60,7 @@ void Vocabulary::add(std::string_view name, TokenId id) {
 
 uint64_t Vocabulary::hash(std::string_view first, std::string_view second) {
   if (second.empty()) return hash_bytes(first);
+  if (first.empty()) return hash_bytes(second);
   char buffer[256];
   if (first.size() + second.size() > sizeof buffer) return hash_bytes(std::string(first).append(second));
   std::memcpy(buffer, first.data(), first.size());

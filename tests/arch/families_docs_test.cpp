@@ -112,11 +112,21 @@ std::string mlps(const ModelSpec& spec) {
   return list.text();
 }
 
+// With the defaults; keys that have none are as in the first published model.
+ModelSpec spec_of(const Family& family) {
+  Json json = {{"model_type", family.model_types.front()}};
+  try {
+    return family.describe(ConfigReader(json, "config.json"));
+  } catch (const Error&) {
+    json["num_experts_per_tok"] = 6;  // DeepSeek-V2's
+    return family.describe(ConfigReader(json, "config.json"));
+  }
+}
+
 std::string row(const Family& family) {
   std::string types;
   for (const std::string_view type : family.model_types) types += (types.empty() ? "" : ", ") + std::string(type);
-  const Json json = {{"model_type", family.model_types.front()}};
-  const ModelSpec spec = family.describe(ConfigReader(json, "config.json"));
+  const ModelSpec spec = spec_of(family);
   return "| " + types + " | " + norms(spec) + " | " + positions(spec) + " | " + mixers(spec) + " | " + mlps(spec) +
          " | " + std::string(family.gguf_architecture) + " |\n";
 }

@@ -171,7 +171,7 @@ TEST_CASE("time is linear in the text, whatever it repeats") {
 }
 
 TEST_CASE("a megabyte of one letter takes less than a second") {
-#ifdef __OPTIMIZE__
+#if defined(__OPTIMIZE__) && !defined(FORETELL_SANITIZED)
   for (const char* name : {"bytelevel_gpt2", "split_cl100k"}) CHECK(seconds_for(load(name), "a", 1'000'000) < 1.0);
 #endif
 }
