@@ -72,3 +72,4 @@ TEST_CASE("a Llama in FP8 with scales of blocks") { check_format("fp8"); }
 TEST_CASE("a Llama of compressed-tensors in 4 bits") { check_format("compressed_tensors"); }
 
 TEST_CASE("a Llama in NF4 of bitsandbytes, doubly quantized") { check_format("nf4"); }
+TEST_CASE("gpt-oss with experts in MXFP4") { check_format("mxfp4"); }
