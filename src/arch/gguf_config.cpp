@@ -11,69 +11,9 @@
 namespace foretell {
 namespace {
 
-constexpr std::array<GgufConventions, 5> known = {{
-    {"llama", "LlamaForCausalLM", "silu", true, 0},
-    {"qwen2", "Qwen2ForCausalLM", "silu", false, 0},
-    {"qwen3", "Qwen3ForCausalLM", "silu", false, 0},
-    {"gemma", "GemmaForCausalLM", "gelu_pytorch_tanh", false, 1},
-    {"gpt2", "GPT2LMHeadModel", "gelu_new", false, 0},
-}};
-
-// The metadata of one architecture, "llama.block_count" by the name "block_count".
-class ModelKeys {
- public:
-  ModelKeys(const GgufFile& file, std::string_view architecture)
-      : file_(file), reader_(file.metadata, file.path), prefix_(std::string(architecture) + ".") {}
-
-  std::string name(std::string_view key) const { return prefix_ + std::string(key); }
-  bool has(std::string_view key) const { return reader_.has(name(key)); }
-  int64_t integer(std::string_view key) const { return reader_.integer(name(key)); }
-  int64_t integer_or(std::string_view key, int64_t fallback) const { return reader_.integer_or(name(key), fallback); }
-  double number_or(std::string_view key, double fallback) const { return reader_.number_or(name(key), fallback); }
-  std::string text_or(std::string_view key, std::string_view fallback) const {
-    return reader_.text_or(name(key), fallback);
-  }
-  // A number, or a list of one for each layer, which have to be equal.
-  int64_t uniform(std::string_view key) const {
-    const auto it = file_.metadata.find(name(key));
-    if (it == file_.metadata.end() || !it->is_array()) return integer(key);
-    const bool equal =
-        !it->empty() && std::all_of(it->begin(), it->end(), [&](const Json& n) { return n == it->front(); });
-    if (!equal || !it->front().is_number_integer() || it->front() < 1)
-      throw error(key, "layers that differ are not supported", "one number for all layers", "a list of several");
-    return it->front().get<int64_t>();
-  }
-  Error error(std::string_view key, std::string what, std::string expected, std::string found) const {
-    return reader_.error(name(key), std::move(what), std::move(expected), std::move(found));
-  }
-  // Absent, or a value that changes nothing.
-  void only(std::string_view key, const Json& neutral) const { reader_.only(name(key), neutral); }
-
- private:
-  const GgufFile& file_;
-  ConfigReader reader_;
-  std::string prefix_;
-};
-
-const TensorView* find_tensor(const GgufFile& file, std::string_view name) {
-  const auto it = file.tensors.find(name);
-  return it == file.tensors.end() ? nullptr : &it->second;
-}
-
-// What would change the result, and what none of the families here has.
-void refuse_unsupported(const ModelKeys& keys) {
-  for (const char* key :
-       {"expert_count", "attn_logit_softcapping", "final_logit_softcapping", "attention.clamp_kqv",
-        "attention.max_alibi_bias", "attention.scale", "rope.scaling.yarn_log_multiplier", "nextn_predict_layers"})
-    keys.only(key, 0);
-  for (const char* key : {"logit_scale", "residual_scale", "embedding_scale"}) keys.only(key, 1);
-  for (const char* key : {"use_parallel_residual", "swin_norm"}) keys.only(key, false);
-  keys.only("attention.causal", true);
-}
-
 // Older files of tied models hold the embedding twice.
-bool is_tied(const GgufFile& file, const TensorView& embedding) {
-  const TensorView* output = find_tensor(file, "output.weight");
+bool is_tied(const ModelKeys& keys, const TensorView& embedding) {
+  const TensorView* output = keys.find_tensor("output.weight");
   if (output == nullptr) return true;
   return output->dtype == embedding.dtype && output->shape == embedding.shape &&
          std::memcmp(output->bytes.data(), embedding.bytes.data(), embedding.bytes.size()) == 0;
@@ -96,7 +36,7 @@ Json yarn_scaling(const ModelKeys& keys, double factor, int64_t context) {
 
 // Null where rotary angles are not scaled.
 Json rope_scaling(const GgufFile& file, const ModelKeys& keys, double theta, int64_t context) {
-  if (const TensorView* tensor = find_tensor(file, "rope_freqs.weight")) {
+  if (const TensorView* tensor = keys.find_tensor("rope_freqs.weight")) {
     std::vector<float> factors(static_cast<size_t>(tensor->elements()));
     read_floats(*tensor, 0, tensor->elements(), factors.data());
     if (std::all_of(factors.begin(), factors.end(), [](float f) { return f == 1; })) return nullptr;
@@ -122,42 +62,42 @@ Json rope_scaling(const GgufFile& file, const ModelKeys& keys, double theta, int
   throw keys.error("rope.scaling.type", "unknown value", "none, linear or yarn", "\"" + type + "\"");
 }
 
-Json gpt2_config(const ModelKeys& keys, const GgufConventions& conventions) {
-  const int64_t hidden = keys.integer("embedding_length");
-  return {{"n_embd", hidden},
-          {"n_layer", keys.integer("block_count")},
-          {"n_head", keys.uniform("attention.head_count")},
-          {"n_positions", keys.integer("context_length")},
-          {"n_inner", keys.has("feed_forward_length") ? keys.uniform("feed_forward_length") : 4 * hidden},
-          {"layer_norm_epsilon", keys.number_or("attention.layer_norm_epsilon", 1e-5)},
-          {"activation_function", conventions.activation}};
-}
-
-Json llama_config(const GgufFile& file, const ModelKeys& keys, const GgufConventions& conventions) {
-  const int64_t hidden = keys.integer("embedding_length"), heads = keys.uniform("attention.head_count");
-  const int64_t context = keys.integer("context_length");
+// config.json's keys for whole heads and for the part of them that turns.
+void add_heads(const ModelKeys& keys, const GgufConventions& conventions, Json& config) {
+  const int64_t hidden = config.at("hidden_size"), heads = keys.uniform("attention.head_count");
   const int64_t head_dim = keys.integer_or("attention.key_length", hidden / heads);
   keys.only("attention.value_length", head_dim);
-  keys.only("rope.dimension_count", head_dim);
+  config["num_attention_heads"] = heads;
+  config["num_key_value_heads"] = keys.has("attention.head_count_kv") ? keys.uniform("attention.head_count_kv") : heads;
+  config["head_dim"] = head_dim;
+  if (conventions.rotary_part.empty()) return keys.only("rope.dimension_count", head_dim);
+  const int64_t dims = keys.integer_or("rope.dimension_count", head_dim);
+  double part = static_cast<double>(dims) / static_cast<double>(head_dim);
+  // The reference multiplies again and cuts off what is behind the point.
+  if (static_cast<int64_t>(part * static_cast<double>(head_dim)) < dims) part = std::nextafter(part, 2);
+  config[std::string(conventions.rotary_part)] = part;
+}
+
+// The keys of Llama, with the names of epsilon and rotary part that the family has for them.
+Json llama_config(const GgufFile& file, const ModelKeys& keys, const GgufConventions& conventions) {
+  const int64_t context = keys.integer("context_length"), hidden = keys.integer("embedding_length");
   const double theta = keys.number_or("rope.freq_base", 10000);
+  const bool rms = conventions.epsilon == "rms_norm_eps";
   Json config = {
       {"hidden_size", hidden},
       {"num_hidden_layers", keys.integer("block_count")},
-      {"intermediate_size", keys.uniform("feed_forward_length")},
-      {"num_attention_heads", heads},
-      {"num_key_value_heads", keys.has("attention.head_count_kv") ? keys.uniform("attention.head_count_kv") : heads},
-      {"head_dim", head_dim},
+      {"intermediate_size", keys.has("feed_forward_length") ? keys.uniform("feed_forward_length") : 4 * hidden},
       {"max_position_embeddings", context},
-      {"rms_norm_eps", keys.number_or("attention.layer_norm_rms_epsilon", 1e-5)},
+      {std::string(conventions.epsilon),
+       keys.number_or(rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", 1e-5)},
       {"rope_theta", theta},
       {"rope_scaling", rope_scaling(file, keys, theta, context)},
       {"hidden_act", conventions.activation}};
-  config["attention_bias"] = conventions.architecture != "qwen2" && find_tensor(file, "blk.0.attn_q.bias") != nullptr;
-  config["mlp_bias"] = find_tensor(file, "blk.0.ffn_up.bias") != nullptr;
-  if (keys.has("attention.sliding_window")) {  // Mistral goes by the name of Llama
-    if (conventions.architecture != "llama") keys.only("attention.sliding_window", 0);
-    config["sliding_window"] = keys.integer("attention.sliding_window");
-  }
+  add_heads(keys, conventions, config);
+  config["attention_bias"] = keys.has_tensor("blk.0.attn_q.bias");
+  config["mlp_bias"] = keys.has_tensor("blk.0.ffn_up.bias");
+  config["model_type"] = conventions.model_type;
+  config["architectures"] = Json::array({conventions.published_class});
   return config;
 }
 
@@ -167,7 +107,7 @@ const GgufConventions& gguf_conventions(const GgufFile& file) {
   const ConfigReader reader(file.metadata, file.path);
   const std::string architecture = reader.text("general.architecture");
   std::string names;
-  for (const GgufConventions& conventions : known) {
+  for (const GgufConventions& conventions : gguf_architectures()) {
     if (conventions.architecture == architecture) return conventions;
     names += (names.empty() ? "" : ", ") + std::string(conventions.architecture);
   }
@@ -180,21 +120,18 @@ Json translate_config(const GgufFile& file, const GgufConventions& conventions, 
   if (const int64_t parts = reader.integer_or("split.count", 1, 0); parts > 1)  // 0 in files put together again
     throw reader.error("split.count", "a file in several parts is not supported", "one file", std::to_string(parts));
   const ModelKeys keys(file, conventions.architecture);
-  refuse_unsupported(keys);
-  const TensorView* embedding = find_tensor(file, "token_embd.weight");
+  const TensorView* embedding = keys.find_tensor("token_embd.weight");
   if (embedding == nullptr || embedding->shape.size() != 2)
     throw Error({.what = "a tensor is missing",
                  .file = file.path.string(),
                  .where = "token_embd.weight",
                  .expected = "a matrix",
                  .found = embedding == nullptr ? "nothing" : std::to_string(embedding->shape.size()) + " dimensions"});
-  Json config =
-      conventions.architecture == "gpt2" ? gpt2_config(keys, conventions) : llama_config(file, keys, conventions);
-  const bool mistral = config.contains("sliding_window");
-  config["architectures"] = Json::array({mistral ? "MistralForCausalLM" : conventions.published_class});
-  config["model_type"] = mistral ? "mistral" : conventions.architecture;
+  Json config = llama_config(file, keys, conventions);
+  if (conventions.settings != nullptr) conventions.settings(keys, config);
+  keys.refuse_unasked();
   config["vocab_size"] = embedding->shape.front();
-  config["tie_word_embeddings"] = is_tied(file, *embedding);
+  config["tie_word_embeddings"] = is_tied(keys, *embedding);
   config.update(tokenizer.special_ids);
   return config;
 }

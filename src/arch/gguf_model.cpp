@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <map>
 #include <set>
 
 #include "arch/gguf_config.h"
@@ -10,13 +11,10 @@
 namespace foretell {
 namespace {
 
-// GGUF's names for the roles, one list for all families (the gguf package's constants.py).
-struct GgufName {
-  Role role;
-  std::string_view name;
-};
+// GGUF's names for the roles, where no architecture has another (the gguf package's constants.py).
 constexpr GgufName gguf_names[] = {
     {Role::Embedding, "token_embd"},
+    {Role::EmbeddingNorm, "token_embd_norm"},
     {Role::Positions, "position_embd"},
     {Role::AttentionNorm, "blk.{}.attn_norm"},
     {Role::AttentionOutNorm, "blk.{}.post_attention_norm"},
@@ -33,24 +31,40 @@ constexpr GgufName gguf_names[] = {
     {Role::Up, "blk.{}.ffn_up"},
     {Role::GateUp, "blk.{}.ffn_up"},
     {Role::Down, "blk.{}.ffn_down"},
+    {Role::Router, "blk.{}.ffn_gate_inp"},
+    {Role::RouterCorrection, "blk.{}.exp_probs_b"},
+    {Role::ExpertGate, "blk.{}.ffn_gate_exps"},
+    {Role::ExpertUp, "blk.{}.ffn_up_exps"},
+    {Role::ExpertDown, "blk.{}.ffn_down_exps"},
+    {Role::SharedGate, "blk.{}.ffn_gate_shexp"},
+    {Role::SharedUp, "blk.{}.ffn_up_shexp"},
+    {Role::SharedDown, "blk.{}.ffn_down_shexp"},
+    {Role::SharedExpertGate, "blk.{}.ffn_gate_inp_shexp"},
     {Role::FinalNorm, "output_norm"},
     {Role::Unembedding, "output"},
 };
 
-std::string gguf_name(const TensorSpec& tensor) {
-  const auto it = std::find_if(std::begin(gguf_names), std::end(gguf_names),
-                               [&](const GgufName& entry) { return entry.role == tensor.role; });
-  std::string name(it->name);
-  if (const size_t hole = name.find("{}"); hole != std::string::npos)
-    name.replace(hole, 2, std::to_string(tensor.layer));
-  return name + (tensor.part == Part::Bias ? ".bias" : ".weight");
+std::string numbered(std::string_view pattern, int64_t layer) {
+  std::string name(pattern);
+  if (const size_t hole = name.find("{}"); hole != std::string::npos) name.replace(hole, 2, std::to_string(layer));
+  return name;
+}
+
+// Without dimensions of 1, which the converter leaves out.
+std::vector<int64_t> squeezed(std::vector<int64_t> shape) {
+  std::erase(shape, 1);
+  return shape;
 }
 
 // Moves a tensor from its GGUF name to the published one.
 class Renamer {
  public:
-  Renamer(const GgufFile& file, const Family& family, const ModelSpec& spec, const GgufConventions& conventions)
-      : file_(file), family_(family), spec_(spec), conventions_(conventions) {}
+  Renamer(const GgufFile& file, const Family& family, const ModelSpec& spec, const GgufConventions& conventions,
+          const std::vector<TensorSpec>& table)
+      : file_(file), family_(family), spec_(spec), conventions_(conventions) {
+    for (const TensorSpec& tensor : table)
+      if (tensor.expert >= 0) slices_[{tensor.role, tensor.layer}] = tensor.expert + 1;
+  }
 
   TensorView take(const TensorSpec& tensor) {
     const std::string name = gguf_name(tensor);
@@ -58,30 +72,34 @@ class Renamer {
     std::vector<int64_t> expected = tensor.shape;
     // GGUF turns Conv1D's matrices round: [outputs, inputs] as all others.
     if (family_.conv1d && tensor.layer >= 0 && expected.size() == 2) std::swap(expected[0], expected[1]);
+    const std::vector<int64_t> own = expected;
+    if (tensor.expert >= 0) expected.insert(expected.begin(), slices_.at({tensor.role, tensor.layer}));
     if (it == file_.tensors.end()) throw error("a tensor is missing", name, shape_text(expected), "nothing");
     used_.insert(name);
-    if (it->second.shape != expected)
+    if (squeezed(it->second.shape) != squeezed(expected))
       throw error("a tensor has another shape than the metadata says", name, shape_text(expected),
                   shape_text(it->second.shape));
-    TensorView view = it->second;
+    TensorView view = tensor.expert >= 0 ? slice(it->second, tensor.expert, expected.front()) : it->second;
+    view.shape = own;
     if (conventions_.interleaves_rotary && (tensor.role == Role::Query || tensor.role == Role::Key)) {
       const Attention& attention = *attention_of(spec_.layers[static_cast<size_t>(tensor.layer)]);
       view.interleaved_heads = tensor.role == Role::Query ? attention.heads : attention.kv_heads;
     }
     if (is_norm(tensor.role) && tensor.part == Part::Weight) view.offset = conventions_.norm_offset;
-    if (tensor.part == Part::Weight && view.shape.size() >= 2) apply_scale(name, view);
+    if (tensor.part == Part::Weight && view.shape.size() >= 2) apply_scale(name, view, tensor.expert);
     return view;
   }
 
   // NVFP4 matrices have a number beside them that their values are to be multiplied by (llama.cpp's PR 19769), and one
   // for kernels that round activations to 4 bits, which are none of ours.
-  void apply_scale(const std::string& name, TensorView& view) {
+  void apply_scale(const std::string& name, TensorView& view, int64_t expert) {
     const std::string stem = name.substr(0, name.rfind('.'));
     used_.insert(stem + ".input_scale");
     const auto scale = file_.tensors.find(stem + ".scale");
     if (scale == file_.tensors.end()) return;
     used_.insert(scale->first);
-    view.quantized = scaled_tensor(view, scale->second, name);
+    const bool own = expert >= 0 && scale->second.elements() == slices_of(name);
+    view.quantized = scaled_tensor(view, own ? slice(scale->second, expert, slices_of(name)) : scale->second, name);
     view.interleaved_heads = 0;  // undone inside
   }
 
@@ -97,6 +115,31 @@ class Renamer {
   }
 
  private:
+  std::string gguf_name(const TensorSpec& tensor) const {
+    const char* part = tensor.part == Part::Bias ? ".bias" : ".weight";
+    for (const GgufName& own : conventions_.names) {
+      if (own.role != tensor.role) continue;
+      if (own.unless.empty() || !file_.tensors.contains(numbered(own.unless, tensor.layer)))
+        return numbered(own.name, tensor.layer) + part;
+    }
+    const auto it = std::find_if(std::begin(gguf_names), std::end(gguf_names),
+                                 [&](const GgufName& entry) { return entry.role == tensor.role; });
+    if (it == std::end(gguf_names))
+      throw error("a tensor that has no name in GGUF", tensor.name, "another family", std::string(name(tensor.role)));
+    return numbered(it->name, tensor.layer) + part;
+  }
+
+  int64_t slices_of(const std::string& name) const { return file_.tensors.at(name).shape.front(); }
+
+  // Part `index` of `count` along the first dimension.
+  static TensorView slice(const TensorView& stack, int64_t index, int64_t count) {
+    TensorView view = stack;
+    const size_t bytes = stack.bytes.size() / static_cast<size_t>(count);
+    view.bytes = stack.bytes.subspan(static_cast<size_t>(index) * bytes, bytes);
+    view.shape.front() = 1;
+    return view;
+  }
+
   Error error(std::string what, const std::string& name, std::string expected, std::string found) const {
     return Error({.what = std::move(what),
                   .file = file_.path.string(),
@@ -109,6 +152,7 @@ class Renamer {
   const Family& family_;
   const ModelSpec& spec_;
   const GgufConventions& conventions_;
+  std::map<std::pair<Role, int64_t>, int64_t> slices_;  // that a tensor of a layer is published in
   std::set<std::string, std::less<>> used_;
 };
 
@@ -140,9 +184,9 @@ Checkpoint open_gguf(const std::filesystem::path& path, const OpenOptions& optio
   const ConfigReader config(checkpoint.config, path);
   const Family& family = find_family(config);
   const ModelSpec spec = family.describe(config);
-  Renamer renamer(file, family, spec, conventions);
-  for (const TensorSpec& tensor : tensor_table(family, spec))
-    checkpoint.tensors.emplace(tensor.name, renamer.take(tensor));
+  const auto table = tensor_table(family, spec);
+  Renamer renamer(file, family, spec, conventions, table);
+  for (const TensorSpec& tensor : table) checkpoint.tensors.emplace(tensor.name, renamer.take(tensor));
   renamer.refuse_leftovers();
   checkpoint.storage.push_back(file.storage);
   return checkpoint;
