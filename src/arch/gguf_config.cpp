@@ -34,6 +34,26 @@ Json yarn_scaling(const ModelKeys& keys, double factor, int64_t context) {
   return scaling;
 }
 
+Json all_floats(const TensorView& tensor) {
+  std::vector<float> values(static_cast<size_t>(tensor.elements()));
+  read_floats(tensor, 0, tensor.elements(), values.data());
+  return values;
+}
+
+// LongRoPE's factors are tensors. Null where there are none.
+Json long_scaling(const ModelKeys& keys, int64_t context) {
+  const TensorView* longs = keys.find_tensor("rope_factors_long.weight");
+  const TensorView* shorts = keys.find_tensor("rope_factors_short.weight");
+  if (longs == nullptr || shorts == nullptr) return nullptr;
+  Json scaling = {
+      {"rope_type", "longrope"},
+      {"short_factor", all_floats(*shorts)},
+      {"long_factor", all_floats(*longs)},
+      {"original_max_position_embeddings", keys.integer_or("rope.scaling.original_context_length", context)}};
+  if (keys.has("rope.scaling.attn_factor")) scaling["attention_factor"] = keys.number_or("rope.scaling.attn_factor", 1);
+  return scaling;
+}
+
 // Null where rotary angles are not scaled.
 Json rope_scaling(const GgufFile& file, const ModelKeys& keys, double theta, int64_t context) {
   if (const TensorView* tensor = keys.find_tensor("rope_freqs.weight")) {
@@ -53,6 +73,7 @@ Json rope_scaling(const GgufFile& file, const ModelKeys& keys, double theta, int
             {"high_freq_factor", scaling->high_freq_factor},
             {"original_max_position_embeddings", scaling->original_context}};
   }
+  if (const Json scaling = long_scaling(keys, context); !scaling.is_null()) return scaling;
   // llama.cpp reads a factor without a type as linear, from either of two keys.
   const double factor = keys.number_or("rope.scaling.factor", keys.number_or("rope.scale_linear", 0));
   const std::string type = keys.text_or("rope.scaling.type", "linear");

@@ -13,8 +13,8 @@ namespace foretell {
 // Where an architecture calls a role by another name than the others.
 struct GgufName {
   Role role;
-  std::string_view name;         // "blk.{}.ffn_norm"
-  std::string_view unless = {};  // a tensor: the name holds only where it is not there
+  std::string_view name;  // "blk.{}.ffn_norm"
+  bool optional = false;  // where the file has no such tensor, the name of the others holds
 };
 
 // What llama.cpp's converter does to a family (facts of its convert_hf_to_gguf.py and of ggml-org's gguf package).

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <memory>
+#include <optional>
 #include <set>
 
 #include "arch/gguf_config.h"
@@ -69,6 +71,8 @@ class Renamer {
   TensorView take(const TensorSpec& tensor) {
     const std::string name = gguf_name(tensor);
     const auto it = file_.tensors.find(name);
+    if (it == file_.tensors.end())
+      if (auto part = part_of_fused(tensor)) return *part;
     std::vector<int64_t> expected = tensor.shape;
     // GGUF turns Conv1D's matrices round: [outputs, inputs] as all others.
     if (family_.conv1d && tensor.layer >= 0 && expected.size() == 2) std::swap(expected[0], expected[1]);
@@ -81,6 +85,7 @@ class Renamer {
                   shape_text(it->second.shape));
     TensorView view = tensor.expert >= 0 ? slice(it->second, tensor.expert, expected.front()) : it->second;
     view.shape = own;
+    if (tensor.role == Role::QueryKeyValue && conventions_.ungroups_qkv) regroup(view, tensor.layer);
     if (conventions_.interleaves_rotary && (tensor.role == Role::Query || tensor.role == Role::Key)) {
       const Attention& attention = *attention_of(spec_.layers[static_cast<size_t>(tensor.layer)]);
       view.interleaved_heads = tensor.role == Role::Query ? attention.heads : attention.kv_heads;
@@ -88,6 +93,56 @@ class Renamer {
     if (is_norm(tensor.role) && tensor.part == Part::Weight) view.offset = conventions_.norm_offset;
     if (tensor.part == Part::Weight && view.shape.size() >= 2) apply_scale(name, view, tensor.expert);
     return view;
+  }
+
+  // Older files have query, key and value in one: rows of it, where all is there.
+  std::optional<TensorView> part_of_fused(const TensorSpec& tensor) {
+    if (tensor.layer < 0) return std::nullopt;
+    const Attention* a = std::get_if<Attention>(&spec_.layers[static_cast<size_t>(tensor.layer)].mixer);
+    if (a == nullptr || conventions_.interleaves_rotary) return std::nullopt;
+    const int64_t query = a->heads * a->head_dim, key = a->kv_heads * a->head_dim;
+    int64_t first = 0;
+    if (tensor.role == Role::Key) first = query;
+    if (tensor.role == Role::Value) first = query + key;
+    if (tensor.role != Role::Query && first == 0) return std::nullopt;
+    const std::string name =
+        numbered("blk.{}.attn_qkv", tensor.layer) + (tensor.part == Part::Bias ? ".bias" : ".weight");
+    const auto fused = file_.tensors.find(name);
+    if (fused == file_.tensors.end()) return std::nullopt;
+    std::vector<int64_t> expected = tensor.shape;
+    expected.front() = query + key + a->kv_heads * a->value_head_dim;
+    if (fused->second.shape != expected)
+      throw error("a tensor has another shape than the metadata says", name, shape_text(expected),
+                  shape_text(fused->second.shape));
+    used_.insert(name);
+    TensorView view = fused->second;
+    const size_t row = view.bytes.size() / static_cast<size_t>(expected.front());
+    view.bytes = view.bytes.subspan(static_cast<size_t>(first) * row, static_cast<size_t>(tensor.shape.front()) * row);
+    view.shape = tensor.shape;
+    return view;
+  }
+
+  // Puts all queries, all keys, all values back into the published order: for each key-value head its queries, its
+  // key, its value. Rows are whole blocks of any type, so their bytes are copied.
+  void regroup(TensorView& view, int64_t layer) {
+    const Attention& a = std::get<Attention>(spec_.layers[static_cast<size_t>(layer)].mixer);
+    if (a.kv_heads == 1) return;
+    const auto heads = static_cast<size_t>(a.heads), groups = static_cast<size_t>(a.kv_heads), each = heads / groups;
+    const size_t head = view.bytes.size() / (heads + 2 * groups);  // bytes; keys are as long as values
+    const auto copy = std::make_shared<std::vector<std::byte>>();
+    copy->reserve(view.bytes.size());
+    const auto add = [&](size_t first, size_t count) {
+      const auto rows = view.bytes.subspan(first * head, count * head);
+      copy->insert(copy->end(), rows.begin(), rows.end());
+    };
+    for (size_t g = 0; g < groups; g++) {
+      add(g * each, each);
+      add(heads + g, 1);
+      add(heads + groups + g, 1);
+    }
+    view.bytes = *copy;
+    view.mapped = false;
+    storage_.push_back(copy);
   }
 
   // NVFP4 matrices have a number beside them that their values are to be multiplied by (llama.cpp's PR 19769), and one
@@ -107,6 +162,7 @@ class Renamer {
   void refuse_leftovers() const {
     for (const auto& [name, view] : file_.tensors) {
       const bool known = name == "rope_freqs.weight" || name == "output.weight" ||  // read with the metadata
+                         name.starts_with("rope_factors_") ||
                          name.ends_with(".attn_rot_embd.weight");  // frequencies that follow from the metadata
       if (!known && !used_.contains(name))
         throw error("a tensor that the architecture does not have", name,
@@ -114,13 +170,16 @@ class Renamer {
     }
   }
 
+  // What is in memory only.
+  std::vector<std::shared_ptr<const void>> take_storage() { return std::move(storage_); }
+
  private:
   std::string gguf_name(const TensorSpec& tensor) const {
     const char* part = tensor.part == Part::Bias ? ".bias" : ".weight";
     for (const GgufName& own : conventions_.names) {
       if (own.role != tensor.role) continue;
-      if (own.unless.empty() || !file_.tensors.contains(numbered(own.unless, tensor.layer)))
-        return numbered(own.name, tensor.layer) + part;
+      const std::string name = numbered(own.name, tensor.layer) + part;
+      if (!own.optional || file_.tensors.contains(name)) return name;
     }
     const auto it = std::find_if(std::begin(gguf_names), std::end(gguf_names),
                                  [&](const GgufName& entry) { return entry.role == tensor.role; });
@@ -154,6 +213,7 @@ class Renamer {
   const GgufConventions& conventions_;
   std::map<std::pair<Role, int64_t>, int64_t> slices_;  // that a tensor of a layer is published in
   std::set<std::string, std::less<>> used_;
+  std::vector<std::shared_ptr<const void>> storage_;
 };
 
 }  // namespace
@@ -188,6 +248,7 @@ Checkpoint open_gguf(const std::filesystem::path& path, const OpenOptions& optio
   Renamer renamer(file, family, spec, conventions, table);
   for (const TensorSpec& tensor : table) checkpoint.tensors.emplace(tensor.name, renamer.take(tensor));
   renamer.refuse_leftovers();
+  checkpoint.storage = renamer.take_storage();
   checkpoint.storage.push_back(file.storage);
   return checkpoint;
 }

@@ -28,10 +28,33 @@ void check(const std::string& name) {
 
 }  // namespace
 
+TEST_CASE("GGUF family: arcee") { check("arcee"); }
+TEST_CASE("GGUF family: bloom") { check("bloom"); }
+TEST_CASE("GGUF family: cohere") { check("cohere"); }
+TEST_CASE("GGUF family: cohere2") { check("cohere2"); }
+TEST_CASE("GGUF family: ernie4_5") { check("ernie4_5"); }
+TEST_CASE("GGUF family: exaone4") { check("exaone4"); }
+TEST_CASE("GGUF family: falcon") { check("falcon"); }
+TEST_CASE("GGUF family: falcon_two_norms") { check("falcon_two_norms"); }
 TEST_CASE("GGUF family: gemma2") { check("gemma2"); }
 TEST_CASE("GGUF family: gemma3") { check("gemma3"); }
+TEST_CASE("GGUF family: glm4") { check("glm4"); }
+TEST_CASE("GGUF family: gpt_bigcode") { check("gpt_bigcode"); }
+TEST_CASE("GGUF family: gpt_neox") { check("gpt_neox"); }
 TEST_CASE("GGUF family: mistral") { check("mistral"); }
 TEST_CASE("GGUF family: mixtral") { check("mixtral"); }
+TEST_CASE("GGUF family: mpt") { check("mpt"); }
+TEST_CASE("GGUF family: nemotron") { check("nemotron"); }
+TEST_CASE("GGUF family: olmo") { check("olmo"); }
+TEST_CASE("GGUF family: olmo2") { check("olmo2"); }
+TEST_CASE("GGUF family: olmo3") { check("olmo3"); }
 TEST_CASE("GGUF family: olmoe") { check("olmoe"); }
+TEST_CASE("GGUF family: phi") { check("phi"); }
+TEST_CASE("GGUF family: phi3") { check("phi3"); }
+TEST_CASE("GGUF family: phi3_long") { check("phi3_long"); }
 TEST_CASE("GGUF family: qwen2_moe") { check("qwen2_moe"); }
 TEST_CASE("GGUF family: qwen3_moe") { check("qwen3_moe"); }
+TEST_CASE("GGUF family: seed_oss") { check("seed_oss"); }
+TEST_CASE("GGUF family: smollm3") { check("smollm3"); }
+TEST_CASE("GGUF family: stablelm") { check("stablelm"); }
+TEST_CASE("GGUF family: starcoder2") { check("starcoder2"); }

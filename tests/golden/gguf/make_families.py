@@ -48,20 +48,28 @@ FAMILIES = {
     "mistral": (A.LLAMA, "interleave"), "mpt": (A.MPT, ""), "nemotron": (A.NEMOTRON, "plus_one"),
     "olmo": (A.OLMO, "interleave"), "olmo2": (A.OLMO2, ""), "olmo3": (A.OLMO2, ""), "olmoe": (A.OLMOE, ""),
     "phi": (A.PHI2, ""), "phi3": (A.PHI3, ""), "qwen2_moe": (A.QWEN2MOE, ""), "qwen3_moe": (A.QWEN3MOE, ""),
-    "seed_oss": (A.SEED_OSS, ""), "smollm3": (A.SMOLLM3, "interleave"), "stablelm": (A.STABLELM, ""),
+    "falcon_two_norms": (A.FALCON, "ungroup"), "phi3_long": (A.PHI3, ""), "seed_oss": (A.SEED_OSS, ""), "smollm3": (A.SMOLLM3, "interleave"), "stablelm": (A.STABLELM, ""),
     "starcoder2": (A.STARCODER2, ""),
+}
+
+# of another family's config.json, with these settings instead
+VARIANTS = {
+    "falcon_two_norms": ("falcon", {"new_decoder_architecture": True, "num_kv_heads": 2}),
+    "phi3_long": ("phi3", {"partial_rotary_factor": 0.5, "original_max_position_embeddings": 32, "sliding_window": 16,
+                           "rope_scaling": {"type": "longrope", "short_factor": [1.0, 1.5], "long_factor": [1.5, 4.0]}}),
+    "olmo": ("olmo", {"clip_qkv": 1.5}),
 }
 
 
 def small_config(golden, family):
-    settings = json.loads((golden / "arch" / family / "config.json").read_text())
+    folder, changes = VARIANTS.get(family, (family, {}))
+    settings = json.loads((golden / "arch" / folder / "config.json").read_text())
     for key in HALVED:
         if settings.get(key):
             settings[key] //= 2
     if "query_pre_attn_scalar" in settings:  # GGUF has no key for it
         settings["query_pre_attn_scalar"] = settings["head_dim"]
-    if family == "olmo":
-        settings["clip_qkv"] = 1.5
+    settings |= changes
     with tempfile.TemporaryDirectory() as folder:
         (pathlib.Path(folder) / "config.json").write_text(json.dumps(settings))
         return transformers.AutoConfig.from_pretrained(folder), settings
@@ -110,12 +118,12 @@ def write_metadata(writer, s, arch):
     heads = first(s, "num_attention_heads", "n_head", "n_heads")
     head_dim = s.get("head_dim") or hidden // heads
     layers = first(s, "num_hidden_layers", "n_layer", "n_layers")
-    writer.add_context_length(first(s, "max_position_embeddings", "seq_length", "n_positions", "max_seq_len"))
+    writer.add_context_length(first(s, "max_position_embeddings", "seq_length", "n_positions", "max_seq_len") or 2048)
     writer.add_embedding_length(hidden)
     writer.add_block_count(layers)
     writer.add_head_count(heads)
     writer.add_feed_forward_length(first(s, "intermediate_size", "ffn_hidden_size", "n_inner") or 4 * hidden)
-    kv_heads = first(s, "num_key_value_heads") or heads
+    kv_heads = heads if arch == A.GPTNEOX else first(s, "num_key_value_heads") or heads
     if arch == A.FALCON:
         kv_heads = first(s, "num_kv_heads") if s["new_decoder_architecture"] else 1 if s["multi_query"] else heads
     if s["model_type"] == "gpt_bigcode":
@@ -144,6 +152,12 @@ def write_metadata(writer, s, arch):
         writer.add_rope_scaling_orig_ctx_len(scaling["original_max_position_embeddings"])
         if "attention_factor" in scaling:
             writer.add_rope_scaling_attn_factors(scaling["attention_factor"])
+    if scaling and scaling.get("type") == "longrope":
+        ratio = s["max_position_embeddings"] / s["original_max_position_embeddings"]
+        writer.add_rope_scaling_orig_ctx_len(s["original_max_position_embeddings"])
+        writer.add_rope_scaling_attn_factors((1 + np.log(ratio) / np.log(s["original_max_position_embeddings"]))**0.5)
+        for kind in ("long", "short"):
+            writer.add_tensor(f"rope_factors_{kind}.weight", np.array(scaling[f"{kind}_factor"], np.float32))
     for key, add in (("attn_logit_softcapping", writer.add_attn_logit_softcapping),
                      ("final_logit_softcapping", writer.add_final_logit_softcapping),
                      ("logit_scale", writer.add_logit_scale), ("clip_qkv", writer.add_clamp_kqv),
@@ -175,7 +189,8 @@ def add_tokenizer(writer, golden):
 def write_tensors(writer, tensors, arch, layers, heads, kv_heads, change):
     names = gguf.get_tensor_name_map(arch, layers)
     for published, values in tensors.items():
-        name = names.get_name(published, try_suffixes=(".weight", ".bias"))
+        spellings = (published, published.removeprefix("transformer."))  # the converter cuts off BLOOM's prefix
+        name = next(filter(None, (names.get_name(one, try_suffixes=(".weight", ".bias")) for one in spellings)), None)
         if name is None:
             raise SystemExit(f"{published} has no name in GGUF")
         if not name.endswith((".weight", ".bias")):
