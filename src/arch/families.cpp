@@ -34,6 +34,8 @@ std::span<const Family* const> families() {
       &llama_family,
       &llama4_family,
       &minicpm3_family,
+      &ministral_family,
+      &ministral3_family,
       &mistral_family,
       &mixtral_family,
       &mpt_family,

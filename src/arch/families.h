@@ -34,6 +34,8 @@ extern const Family lfm2_family;
 extern const Family llama_family;
 extern const Family llama4_family;
 extern const Family minicpm3_family;
+extern const Family ministral_family;
+extern const Family ministral3_family;
 extern const Family mistral_family;
 extern const Family mixtral_family;
 extern const Family mpt_family;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "arch/common.h"
+#include "arch/experts.h"
 #include "arch/families.h"
 #include "arch/llama.h"
 
@@ -77,16 +78,11 @@ void use_experts_of_hybrid(ModelSpec& spec, const ConfigReader& config, const Ex
                         .normalize = all || config.flag_or("norm_topk_prob", true),
                         .shared = shared,
                         .shared_gate = true};
-  if (experts.chosen > experts.count)
-    throw config.error("num_experts_per_tok", "more experts than there are", "at most " + std::to_string(count),
-                       std::to_string(experts.chosen));
   const auto dense = config.integers("mlp_only_layers");
   const int64_t step = config.integer_or("decoder_sparse_step", 1);
-  for (size_t i = 0; i < spec.layers.size(); i++) {
-    const auto layer = static_cast<int64_t>(i);
-    if (all || ((layer + 1) % step == 0 && std::find(dense.begin(), dense.end(), layer) == dense.end()))
-      spec.layers[i].mlp = experts;
-  }
+  use_experts(spec, config, experts, [&](int64_t layer) {
+    return all || ((layer + 1) % step == 0 && std::find(dense.begin(), dense.end(), layer) == dense.end());
+  });
 }
 
 ModelSpec describe_next(const ConfigReader& config) {

@@ -60,9 +60,10 @@ struct Rotary {
   RotaryScaling scaling = {};
 };
 
-// Queries grow with their position p: by 1 + scale * log(1 + floor((p + 1) / floor_scale)) (Llama 4).
+// Queries grow with their position p: by 1 + scale * log(1 + floor((p + shift) / floor_scale)) (Llama 4).
 struct QueryGrowth {
   double floor_scale = 8192, scale = 0.1;
+  int64_t shift = 1;
 };
 
 struct Attention {

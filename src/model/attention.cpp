@@ -20,9 +20,9 @@ constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * t
 constexpr float log2_e = 1.44269504f;
 constexpr float nothing_seen = -1e30f;  // the maximum of a row that saw no key yet
 
-// log(1 + floor((position + 1) / floor_scale)) * scale + 1
+// See QueryGrowth.
 float growth(const QueryGrowth& g, int64_t position) {
-  const double steps = std::floor(static_cast<double>(position + 1) / g.floor_scale);
+  const double steps = std::floor(static_cast<double>(position + g.shift) / g.floor_scale);
   return static_cast<float>(exact_log(1 + steps) * g.scale + 1);
 }
 

@@ -90,6 +90,7 @@ class Forward {
   void mix(size_t index, const Tiles& input, Worker& me);
   void attend(size_t index, const Attention& spec, const Tiles& input, Worker& me);
   void attend_latent(size_t index, const LatentAttention& spec, const Tiles& input, Worker& me);
+  Projections projections() const;
   void gather(size_t index, const Attention& spec, const Projections& projections, Worker& me);
   void remember_deltas(size_t index, const DeltaNet& spec, const Tiles& input, Worker& me);
   void convolve_shortly(size_t index, const ShortConvolution& spec, const Tiles& input, Worker& me);

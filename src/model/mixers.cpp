@@ -15,6 +15,15 @@ void Forward::mix(size_t index, const Tiles& input, Worker& me) {
   convolve_shortly(index, std::get<ShortConvolution>(mixer), input, me);
 }
 
+Projections Forward::projections() const {
+  return {.queries = queries_.row(0),
+          .keys = keys_.row(0),
+          .values = values_.row(0),
+          .query_stride = queries_.stride,
+          .key_stride = keys_.stride,
+          .value_stride = values_.stride};
+}
+
 // Each token asks (query) what the tokens before it offer (key), and gathers what they say (value).
 void Forward::attend(size_t index, const Attention& spec, const Tiles& input, Worker& me) {
   const AttentionWeights& w = weights_.layers[index].attention;
@@ -25,13 +34,7 @@ void Forward::attend(size_t index, const Attention& spec, const Tiles& input, Wo
   }
   if (spec.gate) project(w.gate, input, gates_, me);
   pool_.barrier();
-  const Projections projections{.queries = queries_.row(0),
-                                .keys = keys_.row(0),
-                                .values = values_.row(0),
-                                .query_stride = queries_.stride,
-                                .key_stride = keys_.stride,
-                                .value_stride = values_.stride};
-  gather(index, spec, projections, me);
+  gather(index, spec, projections(), me);
 }
 
 // The same with queries, keys and values expanded from short vectors.
@@ -53,16 +56,11 @@ void Forward::attend_latent(size_t index, const LatentAttention& spec, const Til
   project(w.key, latent, keys_, me);
   project(w.value, latent, values_, me);
   pool_.barrier();
-  const Projections projections{.queries = queries_.row(0),
-                                .keys = keys_.row(0),
-                                .values = values_.row(0),
-                                .query_stride = queries_.stride,
-                                .key_stride = keys_.stride,
-                                .value_stride = values_.stride,
-                                .shared_keys = short_keys_.row(0),
-                                .shared_dims = spec.attention.head_dim - spec.plain_dims,
-                                .shared_stride = short_keys_.stride};
-  gather(index, spec.attention, projections, me);
+  Projections all = projections();
+  all.shared_keys = short_keys_.row(0);
+  all.shared_dims = spec.attention.head_dim - spec.plain_dims;
+  all.shared_stride = short_keys_.stride;
+  gather(index, spec.attention, all, me);
 }
 
 // Attends, and adds what the heads gathered to the stream.
