@@ -39,7 +39,8 @@ ModelSpec describe_ministral(const ConfigReader& config) {
 ModelSpec describe_ministral3(const ConfigReader& config) {
   ModelSpec spec = mistral_spec(
       config, {.vocabulary = 131072, .layers = 34, .head_dim = 128, .context = 262144, .epsilon = 1e-5, .theta = 1e6});
-  const auto rope = config.object("rope_parameters");
+  auto rope = config.object("rope_scaling");
+  if (!rope) rope = config.object("rope_parameters");
   QueryGrowth growth{.floor_scale = 16384, .scale = 0.1, .shift = 0};
   if (rope) {
     growth.scale = rope->number_or("llama_4_scaling_beta", 0);
@@ -49,8 +50,7 @@ ModelSpec describe_ministral3(const ConfigReader& config) {
     attention.window = read_window(config, 0);
     if (growth.scale != 0) attention.query_growth = growth;
     // The class's own scaling where the config names none; mscale and mscale_all_dim take each other's place.
-    if (!rope && !config.has("rope_scaling"))
-      attention.rotary->scaling = YarnScaling{.factor = 16, .original_context = 16384};
+    if (!rope) attention.rotary->scaling = YarnScaling{.factor = 16, .original_context = 16384};
   });
   return spec;
 }
