@@ -22,13 +22,16 @@ bool is_tied(const ModelKeys& keys, const TensorView& embedding) {
 // YaRN's temperature is part of attention_factor in config.json; GGUF has a factor on top of it.
 Json yarn_scaling(const ModelKeys& keys, double factor, int64_t context) {
   keys.only("rope.scaling.yarn_ext_factor", 1);
+  // DeepSeek's temperature, 0.1 * mscale_all_dim: mscale is the same in all published folders.
+  const double all_dim = 10 * keys.number_or("rope.scaling.yarn_log_multiplier", 0);
   Json scaling = {
       {"rope_type", "yarn"},
       {"factor", factor},
       {"original_max_position_embeddings", keys.integer_or("rope.scaling.original_context_length", context)}};
   const double extra =
       keys.number_or("rope.scaling.attn_factor", 1) * keys.number_or("rope.scaling.yarn_attn_factor", 1);
-  if (extra != 1) scaling["attention_factor"] = extra * (1 + 0.1 * std::log(factor));
+  if (all_dim != 0) scaling["mscale"] = scaling["mscale_all_dim"] = all_dim;
+  if (extra != 1 && all_dim == 0) scaling["attention_factor"] = extra * (1 + 0.1 * std::log(factor));
   if (keys.has("rope.scaling.yarn_beta_fast")) scaling["beta_fast"] = keys.number_or("rope.scaling.yarn_beta_fast", 32);
   if (keys.has("rope.scaling.yarn_beta_slow")) scaling["beta_slow"] = keys.number_or("rope.scaling.yarn_beta_slow", 1);
   return scaling;
@@ -86,6 +89,10 @@ Json rope_scaling(const GgufFile& file, const ModelKeys& keys, double theta, int
 // config.json's keys for whole heads and for the part of them that turns.
 void add_heads(const ModelKeys& keys, const GgufConventions& conventions, Json& config) {
   const int64_t hidden = config.at("hidden_size"), heads = keys.uniform("attention.head_count");
+  if (keys.has("attention.kv_lora_rank")) {  // latent attention has sizes of its own
+    config["num_attention_heads"] = heads;
+    return;
+  }
   const int64_t head_dim = keys.integer_or("attention.key_length", hidden / heads);
   keys.only("attention.value_length", head_dim);
   config["num_attention_heads"] = heads;

@@ -15,11 +15,14 @@ std::string ModelKeys::asked(std::string_view key) const {
 int64_t ModelKeys::uniform(std::string_view key) const {
   const auto it = file_.metadata.find(asked(key));
   if (it == file_.metadata.end() || !it->is_array()) return integer(key);
-  const bool equal =
-      !it->empty() && std::all_of(it->begin(), it->end(), [&](const Json& n) { return n == it->front(); });
-  if (!equal || !it->front().is_number_integer() || it->front() < 1)
-    throw error(key, "layers that differ are not supported", "one number for all layers", "a list of several");
-  return it->front().get<int64_t>();
+  int64_t common = 0;
+  for (const int64_t n : reader_.integers(name(key))) {
+    if (n < 0 || (n != 0 && common != 0 && n != common))
+      throw error(key, "layers that differ are not supported", "one number for all layers", "a list of several");
+    if (n != 0) common = n;
+  }
+  if (common == 0) throw error(key, "a number is missing", "one for all layers", "none above 0");
+  return common;
 }
 
 std::vector<int64_t> ModelKeys::each_layer(std::string_view key, int64_t layers) const {

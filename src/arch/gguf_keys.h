@@ -25,7 +25,7 @@ class ModelKeys {
   std::string text_or(std::string_view key, std::string_view fallback) const {
     return reader_.text_or(asked(key), fallback);
   }
-  // A number, or a list of one for each layer, which have to be equal.
+  // A number, or a list of one for each layer, which have to be equal where they are not 0 (layers without attention).
   int64_t uniform(std::string_view key) const;
   // One for each layer: a number stands for all.
   std::vector<int64_t> each_layer(std::string_view key, int64_t layers) const;

@@ -6,9 +6,12 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 
 #include "arch/gguf_config.h"
+#include "checkpoint/joined_stack.h"
 #include "checkpoint/scaled_tensor.h"
+#include "checkpoint/stored_matrix.h"
 
 namespace foretell {
 namespace {
@@ -26,7 +29,17 @@ constexpr GgufName gguf_names[] = {
     {Role::QueryKeyValue, "blk.{}.attn_qkv"},
     {Role::QueryNorm, "blk.{}.attn_q_norm"},
     {Role::KeyNorm, "blk.{}.attn_k_norm"},
+    {Role::Sinks, "blk.{}.attn_sinks"},
     {Role::Output, "blk.{}.attn_output"},
+    {Role::QueryDown, "blk.{}.attn_q_a"},
+    {Role::QueryDownNorm, "blk.{}.attn_q_a_norm"},
+    {Role::QueryUp, "blk.{}.attn_q_b"},
+    {Role::KeyValueDown, "blk.{}.attn_kv_a_mqa"},
+    {Role::KeyValueDownNorm, "blk.{}.attn_kv_a_norm"},
+    {Role::KeyValueUp, "blk.{}.attn_kv_b"},
+    {Role::ConvolutionIn, "blk.{}.shortconv.in_proj"},
+    {Role::ConvolutionKernel, "blk.{}.shortconv.conv"},
+    {Role::ConvolutionOut, "blk.{}.shortconv.out_proj"},
     {Role::MlpNorm, "blk.{}.ffn_norm"},
     {Role::MlpOutNorm, "blk.{}.post_ffw_norm"},
     {Role::Gate, "blk.{}.ffn_gate"},
@@ -37,6 +50,7 @@ constexpr GgufName gguf_names[] = {
     {Role::RouterCorrection, "blk.{}.exp_probs_b"},
     {Role::ExpertGate, "blk.{}.ffn_gate_exps"},
     {Role::ExpertUp, "blk.{}.ffn_up_exps"},
+    {Role::ExpertGateUp, "blk.{}.ffn_gate_up_exps"},
     {Role::ExpertDown, "blk.{}.ffn_down_exps"},
     {Role::SharedGate, "blk.{}.ffn_gate_shexp"},
     {Role::SharedUp, "blk.{}.ffn_up_shexp"},
@@ -71,11 +85,16 @@ class Renamer {
   TensorView take(const TensorSpec& tensor) {
     const std::string name = gguf_name(tensor);
     const auto it = file_.tensors.find(name);
-    if (it == file_.tensors.end())
-      if (auto part = part_of_fused(tensor)) return *part;
+    if (it == file_.tensors.end()) {
+      if (auto view = part_of_fused(tensor)) return *view;
+      if (tensor.role == Role::ExpertGateUp) return joined_experts(tensor);
+      if (tensor.role == Role::KeyValueUp) return joined_key_value(tensor);
+    }
     std::vector<int64_t> expected = tensor.shape;
     // GGUF turns Conv1D's matrices round: [outputs, inputs] as all others.
     if (family_.conv1d && tensor.layer >= 0 && expected.size() == 2) std::swap(expected[0], expected[1]);
+    const bool stack = expected.size() == 3 && (tensor.role == Role::ExpertGateUp || tensor.role == Role::ExpertDown);
+    if (stack && spec_.storage.experts_transposed) std::swap(expected[1], expected[2]);
     const std::vector<int64_t> own = expected;
     if (tensor.expert >= 0) expected.insert(expected.begin(), slices_.at({tensor.role, tensor.layer}));
     if (it == file_.tensors.end()) throw error("a tensor is missing", name, shape_text(expected), "nothing");
@@ -120,6 +139,75 @@ class Renamer {
     view.bytes = view.bytes.subspan(static_cast<size_t>(first) * row, static_cast<size_t>(tensor.shape.front()) * row);
     view.shape = tensor.shape;
     return view;
+  }
+
+  // A tensor of the file with this shape.
+  const TensorView& need(const std::string& name, const std::vector<int64_t>& expected) {
+    const auto it = file_.tensors.find(name);
+    if (it == file_.tensors.end() || it->second.shape != expected)
+      throw error(
+          it == file_.tensors.end() ? "a tensor is missing" : "a tensor has another shape than the metadata says", name,
+          shape_text(expected), it == file_.tensors.end() ? "nothing" : shape_text(it->second.shape));
+    used_.insert(name);
+    return it->second;
+  }
+
+  // A tensor of floats in memory.
+  TensorView in_memory(const std::vector<float>& values, std::vector<int64_t> shape) {
+    const auto bytes = std::as_bytes(std::span(values));
+    const auto copy = std::make_shared<std::vector<std::byte>>(bytes.begin(), bytes.end());
+    storage_.push_back(copy);
+    return {.dtype = DType::F32, .shape = std::move(shape), .bytes = *copy, .file = file_.path};
+  }
+
+  // Gates and ups of experts are stacks of their own.
+  TensorView joined_experts(const TensorSpec& tensor) {
+    const bool bias = tensor.part == Part::Bias, interleaved = spec_.storage.gate_up_interleaved;
+    const std::string part = bias ? ".bias" : ".weight";
+    std::vector<int64_t> whole = tensor.shape;
+    if (!bias && spec_.storage.experts_transposed) std::swap(whole[1], whole[2]);
+    std::vector<int64_t> half = whole;
+    half[1] /= 2;
+    const std::string name = numbered("blk.{}.ffn_gate_exps", tensor.layer) + part;
+    const TensorView& gate = need(name, half);
+    const TensorView& up = need(numbered("blk.{}.ffn_up_exps", tensor.layer) + part, half);
+    if (!bias) {
+      TensorView view = gate;
+      view.shape = whole;
+      view.quantized = joined_stack(gate, up, interleaved, name);
+      return view;
+    }
+    std::vector<float> gates(static_cast<size_t>(gate.elements())), ups(gates.size()), values(2 * gates.size());
+    read_floats(gate, 0, gate.elements(), gates.data());
+    read_floats(up, 0, up.elements(), ups.data());
+    const auto n = static_cast<size_t>(half[1]);
+    for (size_t i = 0; i < gates.size(); i++) {
+      const size_t first = i / n * 2 * n, own = i % n;
+      values[first + (interleaved ? 2 * own : own)] = gates[i];
+      values[first + (interleaved ? 2 * own + 1 : n + own)] = ups[i];
+    }
+    return in_memory(values, whole);
+  }
+
+  // Keys and values of latent attention are stacks of a matrix for each head, the keys' turned round.
+  TensorView joined_key_value(const TensorSpec& tensor) {
+    const auto& latent = std::get<LatentAttention>(spec_.layers[static_cast<size_t>(tensor.layer)].mixer);
+    const int64_t heads = latent.attention.heads, keys = latent.plain_dims, values = latent.attention.value_head_dim;
+    const int64_t rank = latent.kv_rank;
+    const std::string key_name = numbered("blk.{}.attn_k_b.weight", tensor.layer);
+    const std::string value_name = numbered("blk.{}.attn_v_b.weight", tensor.layer);
+    const StoredMatrix key = StoredMatrix::of(need(key_name, {heads, rank, keys}), key_name);
+    const StoredMatrix value = StoredMatrix::of(need(value_name, {heads, values, rank}), value_name);
+    std::vector<float> all(static_cast<size_t>(heads * (keys + values) * rank)), row(static_cast<size_t>(keys));
+    for (int64_t h = 0; h < heads; h++) {
+      float* out = all.data() + h * (keys + values) * rank;
+      for (int64_t r = 0; r < rank; r++) {
+        key.read_row(h * rank + r, row.data());
+        for (int64_t k = 0; k < keys; k++) out[k * rank + r] = row[static_cast<size_t>(k)];
+      }
+      for (int64_t v = 0; v < values; v++) value.read_row(h * values + v, out + (keys + v) * rank);
+    }
+    return in_memory(all, tensor.shape);
   }
 
   // Puts all queries, all keys, all values back into the published order: for each key-value head its queries, its
@@ -175,7 +263,8 @@ class Renamer {
 
  private:
   std::string gguf_name(const TensorSpec& tensor) const {
-    const char* part = tensor.part == Part::Bias ? ".bias" : ".weight";
+    const bool bias = tensor.part == Part::Bias || tensor.role == Role::RouterCorrection;  // as the converter calls it
+    const char* part = bias ? ".bias" : ".weight";
     for (const GgufName& own : conventions_.names) {
       if (own.role != tensor.role) continue;
       const std::string name = numbered(own.name, tensor.layer) + part;

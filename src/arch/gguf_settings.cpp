@@ -3,6 +3,7 @@
 #include "arch/gguf_settings.h"
 
 #include <initializer_list>
+#include <string>
 #include <utility>
 
 namespace foretell {
@@ -234,6 +235,68 @@ void olmo2(const ModelKeys& keys, Json& config) {
 
 void seed_oss(const ModelKeys& keys, Json& config) {
   config["attention_out_bias"] = keys.has_tensor("blk.0.attn_output.bias");
+}
+
+void gpt_oss(const ModelKeys& keys, Json& config) {
+  add_experts(keys, config, false);
+  rename(config, {{"num_experts", "num_local_experts"}, {"moe_intermediate_size", "intermediate_size"}});
+  add_windows(keys, config, 2);
+  config["attention_bias"] = true;
+  if (config.at("rope_scaling").is_object()) config["rope_scaling"]["truncate"] = false;  // as published
+}
+
+// The factors by which numbers are kept from growing.
+void granite(const ModelKeys& keys, Json& config) {
+  config["attention_multiplier"] = keys.number_or("attention.scale", 1);
+  config["embedding_multiplier"] = keys.number_or("embedding_scale", 1);
+  config["residual_multiplier"] = keys.number_or("residual_scale", 1);
+  config["logits_scaling"] = keys.number_or("logit_scale", 1);
+}
+
+void granitemoe(const ModelKeys& keys, Json& config) {
+  granite(keys, config);
+  config["num_local_experts"] = keys.integer("expert_count");
+  config["num_experts_per_tok"] = keys.integer("expert_used_count");
+}
+
+// Layers without key-value heads have a convolution.
+void lfm2(const ModelKeys& keys, Json& config) {
+  Json types = Json::array();
+  for (const int64_t heads : keys.each_layer("attention.head_count_kv", config.at("num_hidden_layers")))
+    types.push_back(heads > 0 ? "full_attention" : "conv");
+  config["layer_types"] = types;
+  config["norm_eps"] = keys.number_or("attention.layer_norm_rms_epsilon", 1e-5);
+  config["conv_L_cache"] = keys.integer("shortconv.l_cache");
+  config["conv_bias"] = false;
+  config["block_auto_adjust_ff_dim"] = false;
+}
+
+// V3 has a learned correction of the experts' scores. Older files do not speak of the experts' groups; those of the
+// largest models are as published.
+void deepseek2(const ModelKeys& keys, Json& config) {
+  const bool newer = keys.has("attention.key_length_mla");
+  const int64_t turning = keys.integer("rope.dimension_count"),
+                first = keys.integer_or("leading_dense_block_count", 0, 0);
+  config["num_key_value_heads"] = config.at("num_attention_heads");
+  config["q_lora_rank"] = keys.has("attention.q_lora_rank") ? Json(keys.integer("attention.q_lora_rank")) : Json();
+  config["kv_lora_rank"] = keys.integer("attention.kv_lora_rank");
+  config["qk_rope_head_dim"] = turning;
+  config["qk_nope_head_dim"] = keys.integer(newer ? "attention.key_length_mla" : "attention.key_length") - turning;
+  config["v_head_dim"] = keys.integer(newer ? "attention.value_length_mla" : "attention.value_length");
+  config["first_k_dense_replace"] = first;
+  config["moe_intermediate_size"] = keys.integer("expert_feed_forward_length");
+  const int64_t experts = keys.integer("expert_count");
+  config["n_routed_experts"] = experts;
+  config["num_experts_per_tok"] = keys.integer("expert_used_count");
+  config["n_shared_experts"] = keys.integer_or("expert_shared_count", 0, 0);
+  config["routed_scaling_factor"] = keys.number_or("expert_weights_scale", 1);
+  config["norm_topk_prob"] = keys.flag_or("expert_weights_norm", false);
+  const bool third = keys.has_tensor("blk." + std::to_string(first) + ".exp_probs_b.bias");
+  const bool grouped = experts == (third ? 256 : 160);
+  config["n_group"] = keys.integer_or("expert_group_count", grouped ? 8 : 1);
+  config["topk_group"] = keys.integer_or("expert_group_used_count", grouped ? (third ? 4 : 3) : 1);
+  if (third) return call(config, "deepseek_v3", "DeepseekV3ForCausalLM");
+  config["topk_method"] = config.at("n_group") == 1 ? "greedy" : "group_limited_greedy";
 }
 
 }  // namespace gguf_settings

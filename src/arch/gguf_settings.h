@@ -31,5 +31,10 @@ void stablelm(const ModelKeys& keys, Json& config);
 void starcoder(const ModelKeys& keys, Json& config);
 void starcoder2(const ModelKeys& keys, Json& config);
 void windows_of_four(const ModelKeys& keys, Json& config);
+void gpt_oss(const ModelKeys& keys, Json& config);
+void granite(const ModelKeys& keys, Json& config);
+void granitemoe(const ModelKeys& keys, Json& config);
+void lfm2(const ModelKeys& keys, Json& config);
+void deepseek2(const ModelKeys& keys, Json& config);
 
 }  // namespace foretell::gguf_settings

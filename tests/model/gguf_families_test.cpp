@@ -32,6 +32,8 @@ TEST_CASE("GGUF family: arcee") { check("arcee"); }
 TEST_CASE("GGUF family: bloom") { check("bloom"); }
 TEST_CASE("GGUF family: cohere") { check("cohere"); }
 TEST_CASE("GGUF family: cohere2") { check("cohere2"); }
+TEST_CASE("GGUF family: deepseek_v2") { check("deepseek_v2"); }
+TEST_CASE("GGUF family: deepseek_v3") { check("deepseek_v3"); }
 TEST_CASE("GGUF family: ernie4_5") { check("ernie4_5"); }
 TEST_CASE("GGUF family: exaone4") { check("exaone4"); }
 TEST_CASE("GGUF family: falcon") { check("falcon"); }
@@ -41,6 +43,11 @@ TEST_CASE("GGUF family: gemma3") { check("gemma3"); }
 TEST_CASE("GGUF family: glm4") { check("glm4"); }
 TEST_CASE("GGUF family: gpt_bigcode") { check("gpt_bigcode"); }
 TEST_CASE("GGUF family: gpt_neox") { check("gpt_neox"); }
+TEST_CASE("GGUF family: gpt_oss") { check("gpt_oss"); }
+TEST_CASE("GGUF family: granite") { check("granite"); }
+TEST_CASE("GGUF family: granitemoe") { check("granitemoe"); }
+TEST_CASE("GGUF family: hunyuan_v1_dense") { check("hunyuan_v1_dense"); }
+TEST_CASE("GGUF family: lfm2") { check("lfm2"); }
 TEST_CASE("GGUF family: mistral") { check("mistral"); }
 TEST_CASE("GGUF family: mixtral") { check("mixtral"); }
 TEST_CASE("GGUF family: mpt") { check("mpt"); }

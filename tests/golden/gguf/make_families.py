@@ -49,12 +49,18 @@ FAMILIES = {
     "olmo": (A.OLMO, "interleave"), "olmo2": (A.OLMO2, ""), "olmo3": (A.OLMO2, ""), "olmoe": (A.OLMOE, ""),
     "phi": (A.PHI2, ""), "phi3": (A.PHI3, ""), "qwen2_moe": (A.QWEN2MOE, ""), "qwen3_moe": (A.QWEN3MOE, ""),
     "falcon_two_norms": (A.FALCON, "ungroup"), "phi3_long": (A.PHI3, ""), "seed_oss": (A.SEED_OSS, ""), "smollm3": (A.SMOLLM3, "interleave"), "stablelm": (A.STABLELM, ""),
-    "starcoder2": (A.STARCODER2, ""),
+    "starcoder2": (A.STARCODER2, ""), "deepseek_v2": (A.DEEPSEEK2, ""), "deepseek_v3": (A.DEEPSEEK2, ""),
+    "gpt_oss": (A.GPT_OSS, ""), "granite": (A.GRANITE, "interleave"), "granitemoe": (A.GRANITE_MOE, "interleave"),
+    "hunyuan_v1_dense": (A.HUNYUAN_DENSE, ""), "lfm2": (A.LFM2, ""),
 }
 
 # of another family's config.json, with these settings instead
 VARIANTS = {
     "falcon_two_norms": ("falcon", {"new_decoder_architecture": True, "num_kv_heads": 2}),
+    "deepseek_v2": ("deepseek_v2", {"head_dim": 8, "qk_head_dim": 16, "rope_scaling": {
+        "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "mscale": 0.707,
+        "mscale_all_dim": 0.707, "beta_fast": 32, "beta_slow": 1}}),
+    "deepseek_v3": ("deepseek_v3", {"head_dim": 8, "qk_head_dim": 16}),
     "phi3_long": ("phi3", {"partial_rotary_factor": 0.5, "original_max_position_embeddings": 32, "sliding_window": 16,
                            "rope_scaling": {"type": "longrope", "short_factor": [1.0, 1.5], "long_factor": [1.5, 4.0]}}),
     "olmo": ("olmo", {"clip_qkv": 1.5}),
@@ -104,13 +110,61 @@ def merge_experts(tensors):
     for name in sorted(tensors, key=lambda n: [int(x) if x.isdigit() else x for x in re.split(r"(\d+)", n)]):
         stem = re.sub(r"\.(experts|norms)\.\d+\.", lambda m: "." + m[1] + "." if m[1] == "experts" else ".", name)
         merged.setdefault(stem, []).append(tensors[name].float().numpy())
-        if stem == name and re.search(r"\.(experts|norms)\.", name) is None:
+        if stem == name:
             merged[stem] = merged[stem][0]
     return {name: np.stack(value) if isinstance(value, list) else value for name, value in merged.items()}
 
 
+def converted(tensors, s):
+    """The tensors that the converter splits or turns round, under their names in GGUF; the others as they are."""
+    for name, values in tensors.items():
+        block = "blk." + (re.findall(r"\.(\d+)\.", name) or [""])[0]
+        if name.endswith("kv_b_proj.weight"):
+            heads, keys = s["num_attention_heads"], s["qk_nope_head_dim"]
+            rows = values.reshape(heads, -1, values.shape[-1])
+            yield f"{block}.attn_k_b.weight", rows[:, :keys].transpose(0, 2, 1)
+            yield f"{block}.attn_v_b.weight", rows[:, keys:]
+        elif name.endswith("e_score_correction_bias"):
+            yield f"{block}.exp_probs_b.bias", values
+        elif name.endswith(("experts.gate_up_proj", "experts.gate_up_proj_bias")):  # gpt-oss: row by row in turn
+            part, last = ("bias", values) if name.endswith("bias") else ("weight", values.transpose(0, 2, 1))
+            yield f"{block}.ffn_gate_exps.{part}", last[:, ::2]
+            yield f"{block}.ffn_up_exps.{part}", last[:, 1::2]
+        elif name.endswith("experts.down_proj"):
+            yield f"{block}.ffn_down_exps.weight", values.transpose(0, 2, 1)
+        elif name.endswith("experts.down_proj_bias"):
+            yield f"{block}.ffn_down_exps.bias", values
+        elif name.endswith("input_linear.weight"):  # Granite
+            yield f"{block}.ffn_gate_exps.weight", values[:, :values.shape[1] // 2]
+            yield f"{block}.ffn_up_exps.weight", values[:, values.shape[1] // 2:]
+        elif name.endswith("output_linear.weight"):
+            yield f"{block}.ffn_down_exps.weight", values
+        elif name == "model.embedding_norm.weight":
+            yield "token_embd_norm.weight", values
+        else:
+            yield name, values
+
+
 def first(settings, *keys):
     return next((settings[key] for key in keys if settings.get(key) is not None), None)
+
+
+def write_latent_metadata(writer, s):
+    writer.add_q_lora_rank(s["q_lora_rank"])
+    writer.add_kv_lora_rank(s["kv_lora_rank"])
+    writer.add_key_length(s["kv_lora_rank"] + s["qk_rope_head_dim"])
+    writer.add_value_length(s["kv_lora_rank"])
+    writer.add_key_length_mla(s["qk_nope_head_dim"] + s["qk_rope_head_dim"])
+    writer.add_value_length_mla(s["v_head_dim"])
+    writer.add_leading_dense_block_count(s["first_k_dense_replace"])
+    writer.add_expert_shared_count(s["n_shared_experts"])
+    writer.add_expert_weights_scale(s["routed_scaling_factor"])
+    writer.add_expert_weights_norm(s["norm_topk_prob"])
+    if s.get("n_group"):
+        writer.add_expert_group_count(s["n_group"])
+        writer.add_expert_group_used_count(s["topk_group"])
+    if scaling := s.get("rope_scaling"):
+        writer.add_rope_scaling_yarn_log_mul(0.1 * scaling["mscale_all_dim"])
 
 
 def write_metadata(writer, s, arch):
@@ -128,19 +182,25 @@ def write_metadata(writer, s, arch):
         kv_heads = first(s, "num_kv_heads") if s["new_decoder_architecture"] else 1 if s["multi_query"] else heads
     if s["model_type"] == "gpt_bigcode":
         kv_heads = 1 if s["multi_query"] else heads
-    writer.add_head_count_kv(kv_heads)
-    if "rms_norm_eps" in s:
-        writer.add_layer_norm_rms_eps(s["rms_norm_eps"])
+    if arch == A.LFM2:
+        writer.add_head_count_kv([kv_heads if kind == "full_attention" else 0 for kind in s["layer_types"]])
+        writer.add_shortconv_l_cache(s["conv_L_cache"])
+    else:
+        writer.add_head_count_kv(1 if arch == A.DEEPSEEK2 else kv_heads)
+    if "rms_norm_eps" in s or arch == A.LFM2:
+        writer.add_layer_norm_rms_eps(s["norm_eps"] if arch == A.LFM2 else s["rms_norm_eps"])
     else:
         writer.add_layer_norm_eps(first(s, "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps") or 1e-5)
-    if s.get("head_dim"):
+    if arch == A.DEEPSEEK2:
+        write_latent_metadata(writer, s)
+    elif s.get("head_dim"):
         writer.add_key_length(head_dim)
         writer.add_value_length(head_dim)
     part = first(s, "partial_rotary_factor", "rotary_pct")
-    theta = first(s, "rope_theta", "rotary_emb_base")
+    theta = first(s, "rope_theta", "rotary_emb_base") or s.get("rope_parameters", {}).get("rope_theta")
     if theta:
         writer.add_rope_freq_base(theta)
-        writer.add_rope_dimension_count(int(head_dim * (part or 1)))
+        writer.add_rope_dimension_count(s.get("qk_rope_head_dim") or int(head_dim * (part or 1)))
     if (s.get("sliding_window") or 0) > 0:
         writer.add_sliding_window(s["sliding_window"])
         if s["model_type"] == "olmo3":
@@ -167,7 +227,12 @@ def write_metadata(writer, s, arch):
                      ("shared_expert_intermediate_size", writer.add_expert_shared_feed_forward_length)):
         if s.get(key) is not None:
             add(s[key])
-    if experts := first(s, "num_experts", "num_local_experts"):
+    if s["model_type"].startswith("granite"):
+        writer.add_attention_scale(s["attention_multiplier"])
+        writer.add_embedding_scale(s["embedding_multiplier"])
+        writer.add_residual_scale(s["residual_multiplier"])
+        writer.add_logit_scale(s["logits_scaling"])
+    if experts := first(s, "num_experts", "num_local_experts", "n_routed_experts"):
         writer.add_expert_count(experts)
     if arch == A.MPT:
         writer.add_max_alibi_bias(s["attn_config"]["alibi_bias_max"])
@@ -188,9 +253,10 @@ def add_tokenizer(writer, golden):
 
 def write_tensors(writer, tensors, arch, layers, heads, kv_heads, change):
     names = gguf.get_tensor_name_map(arch, layers)
-    for published, values in tensors.items():
+    for published, values in tensors:
         spellings = (published, published.removeprefix("transformer."))  # the converter cuts off BLOOM's prefix
         name = next(filter(None, (names.get_name(one, try_suffixes=(".weight", ".bias")) for one in spellings)), None)
+        name = published if published.startswith(("blk.", "token_embd")) else name
         if name is None:
             raise SystemExit(f"{published} has no name in GGUF")
         if not name.endswith((".weight", ".bias")):
@@ -214,7 +280,7 @@ def make(golden, family):
     writer = gguf.GGUFWriter(HERE / f"{family}.gguf", gguf.MODEL_ARCH_NAMES[arch])
     heads, kv_heads, layers = write_metadata(writer, settings, arch)
     add_tokenizer(writer, golden)
-    write_tensors(writer, merge_experts(published_tensors(model)), arch, layers, heads, kv_heads, change)
+    write_tensors(writer, converted(merge_experts(published_tensors(model)), settings), arch, layers, heads, kv_heads, change)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
