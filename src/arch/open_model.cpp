@@ -1,11 +1,15 @@
 #include "arch/open_model.h"
 
+#include "arch/expert_stacks.h"
 #include "arch/gguf_model.h"
 
 namespace foretell {
 
 Checkpoint open_model(const std::filesystem::path& path, const OpenOptions& options) {
-  return is_gguf(path) ? open_gguf(path, options) : open_checkpoint(path, options);
+  if (is_gguf(path)) return open_gguf(path, options);
+  Checkpoint checkpoint = open_checkpoint(path, options);
+  split_expert_stacks(checkpoint);
+  return checkpoint;
 }
 
 std::string stored_name(const Family& family, const Checkpoint& checkpoint, const std::string& published) {
