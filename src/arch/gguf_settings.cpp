@@ -299,5 +299,17 @@ void deepseek2(const ModelKeys& keys, Json& config) {
   config["topk_method"] = config.at("n_group") == 1 ? "greedy" : "group_limited_greedy";
 }
 
+// What the file does not say is as in the published models: chunks of 8,192 tokens, every fourth layer without them.
+void llama4(const ModelKeys& keys, Json& config) {
+  const int64_t experts = keys.integer("expert_count");
+  config["num_local_experts"] = experts;
+  config["num_experts_per_tok"] = keys.integer("expert_used_count");
+  rename(config, {{"intermediate_size", "intermediate_size_mlp"}});
+  config["intermediate_size"] = keys.integer("expert_feed_forward_length");
+  config["interleave_moe_layer_step"] = keys.integer_or("interleave_moe_layer_step", 1);
+  config["attention_chunk_size"] = keys.integer_or("attention.chunk_size", 8192);
+  config["use_qk_norm"] = experts != 128;  // Maverick has none
+}
+
 }  // namespace gguf_settings
 }  // namespace foretell

@@ -36,5 +36,6 @@ void granite(const ModelKeys& keys, Json& config);
 void granitemoe(const ModelKeys& keys, Json& config);
 void lfm2(const ModelKeys& keys, Json& config);
 void deepseek2(const ModelKeys& keys, Json& config);
+void llama4(const ModelKeys& keys, Json& config);
 
 }  // namespace foretell::gguf_settings

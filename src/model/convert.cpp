@@ -126,11 +126,15 @@ class Converter {
 
   void plan() {
     const Family& family = find_family(config_);
-    for (const TensorSpec& tensor : tensor_table(family, family.describe(config_))) {
+    const ModelSpec spec = family.describe(config_);
+    for (const TensorSpec& tensor : tensor_table(family, spec)) {
       const std::string name = stored_name(family, checkpoint_, tensor.name);
       if (is_buffer(tensor.role) && checkpoint_.find(name) == nullptr) continue;
       if (tensor.part == Part::Weight && tensor.shape.size() == 2 && !is_norm(tensor.role))
         add_matrix(name, tensor.role, family.conv1d && tensor.layer >= 0);
+      else if (tensor.part == Part::Weight && tensor.shape.size() == 3 && spec.storage.experts_transposed &&
+               checkpoint_.format == "gguf")
+        add_turned_stack(name);
       else
         add_plain(name);
     }
@@ -158,6 +162,7 @@ class Converter {
   void add_lossless(const StoredMatrix& matrix);
   void add_rounded(const std::shared_ptr<FloatRows>& rows, const std::string& layer);
   void add_transposed(const std::string& name);
+  void add_turned_stack(const std::string& name);
   void add_decoded(const StoredMatrix& matrix, std::vector<int64_t> shape, bool transposed);
 
   const Checkpoint& checkpoint_;
@@ -226,6 +231,23 @@ void Converter::add_transposed(const std::string& name) {
       for (int64_t c = 0; c < cols; c++)
         std::memcpy(out.data() + static_cast<size_t>(c * rows + r) * size,
                     view.bytes.data() + static_cast<size_t>(r * cols + c) * size, size);
+  });
+}
+
+// GGUF's stacks of experts have outputs first; some families publish floats the other way round, but groups not.
+void Converter::add_turned_stack(const std::string& name) {
+  const StoredMatrix stack = StoredMatrix::of(checkpoint_.at(name), name);
+  if (stack.layout() == StoredMatrix::Layout::Joined) return add_plain(name);
+  done_.insert(name);
+  if (stack.layout() != StoredMatrix::Layout::Float) decoded_.push_back(name);
+  const int64_t slices = stack.slices(), rows = stack.rows() / slices, cols = stack.cols();
+  add(name, DType::F32, {slices, cols, rows}, [=](std::span<std::byte> out) {
+    std::vector<float> row(static_cast<size_t>(cols));
+    for (int64_t r = 0; r < slices * rows; r++) {
+      stack.read_row(r, row.data());
+      for (int64_t c = 0; c < cols; c++)
+        std::memcpy(out.data() + 4 * ((r / rows * cols + c) * rows + r % rows), &row[static_cast<size_t>(c)], 4);
+    }
   });
 }
 

@@ -7,6 +7,8 @@
 #include "arch/open_model.h"
 #include "base/json.h"
 #include "foretell/model.h"
+#include "model/convert.h"
+#include "temp_folder.h"
 
 using namespace foretell;
 
@@ -14,16 +16,26 @@ namespace {
 
 const std::filesystem::path golden = std::filesystem::path(FORETELL_SOURCE_DIR) / "tests/golden/gguf/families";
 
-void check(const std::string& name) {
-  const Json expected = read_json_file(golden / (name + ".json"));
-  const std::filesystem::path file = golden / (name + ".gguf");
-  CHECK(open_model(file).config.at("model_type") == expected.at("model_type"));
+void check_logits(const std::filesystem::path& file, const Json& expected) {
+  CAPTURE(file.string());
   Model model = Model::load(file, {.precision = Precision::Exact, .threads = 2});
   Sequence sequence(model);
   const auto logits = model.next_logits(sequence, expected.at("ids").get<std::vector<TokenId>>());
   const auto reference = expected.at("logits_last").get<std::vector<float>>();
   REQUIRE(logits.size() == reference.size());
   for (size_t i = 0; i < logits.size(); i++) CHECK_FALSE(std::abs(logits[i] - reference[i]) > 2e-3);
+}
+
+// The file, and the folder that it is converted to.
+void check(const std::string& name) {
+  const Json expected = read_json_file(golden / (name + ".json"));
+  const std::filesystem::path file = golden / (name + ".gguf");
+  const Checkpoint checkpoint = open_model(file);
+  CHECK(checkpoint.config.at("model_type") == expected.at("model_type"));
+  check_logits(file, expected);
+  const TempFolder folder;
+  convert(checkpoint, folder.path() / "converted", {});
+  check_logits(folder.path() / "converted", expected);
 }
 
 }  // namespace
@@ -48,6 +60,7 @@ TEST_CASE("GGUF family: granite") { check("granite"); }
 TEST_CASE("GGUF family: granitemoe") { check("granitemoe"); }
 TEST_CASE("GGUF family: hunyuan_v1_dense") { check("hunyuan_v1_dense"); }
 TEST_CASE("GGUF family: lfm2") { check("lfm2"); }
+TEST_CASE("GGUF family: llama4") { check("llama4"); }
 TEST_CASE("GGUF family: mistral") { check("mistral"); }
 TEST_CASE("GGUF family: mixtral") { check("mixtral"); }
 TEST_CASE("GGUF family: mpt") { check("mpt"); }

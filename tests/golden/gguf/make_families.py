@@ -51,7 +51,7 @@ FAMILIES = {
     "falcon_two_norms": (A.FALCON, "ungroup"), "phi3_long": (A.PHI3, ""), "seed_oss": (A.SEED_OSS, ""), "smollm3": (A.SMOLLM3, "interleave"), "stablelm": (A.STABLELM, ""),
     "starcoder2": (A.STARCODER2, ""), "deepseek_v2": (A.DEEPSEEK2, ""), "deepseek_v3": (A.DEEPSEEK2, ""),
     "gpt_oss": (A.GPT_OSS, ""), "granite": (A.GRANITE, "interleave"), "granitemoe": (A.GRANITE_MOE, "interleave"),
-    "hunyuan_v1_dense": (A.HUNYUAN_DENSE, ""), "lfm2": (A.LFM2, ""),
+    "hunyuan_v1_dense": (A.HUNYUAN_DENSE, ""), "lfm2": (A.LFM2, ""), "llama4": (A.LLAMA4, ""),
 }
 
 # of another family's config.json, with these settings instead
@@ -60,6 +60,7 @@ VARIANTS = {
     "deepseek_v2": ("deepseek_v2", {"head_dim": 8, "qk_head_dim": 16, "rope_scaling": {
         "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "mscale": 0.707,
         "mscale_all_dim": 0.707, "beta_fast": 32, "beta_slow": 1}}),
+    "llama4": ("llama4", {"attention_chunk_size": 8192}),
     "deepseek_v3": ("deepseek_v3", {"head_dim": 8, "qk_head_dim": 16}),
     "phi3_long": ("phi3", {"partial_rotary_factor": 0.5, "original_max_position_embeddings": 32, "sliding_window": 16,
                            "rope_scaling": {"type": "longrope", "short_factor": [1.0, 1.5], "long_factor": [1.5, 4.0]}}),
@@ -128,8 +129,9 @@ def converted(tensors, s):
             yield f"{block}.exp_probs_b.bias", values
         elif name.endswith(("experts.gate_up_proj", "experts.gate_up_proj_bias")):  # gpt-oss: row by row in turn
             part, last = ("bias", values) if name.endswith("bias") else ("weight", values.transpose(0, 2, 1))
-            yield f"{block}.ffn_gate_exps.{part}", last[:, ::2]
-            yield f"{block}.ffn_up_exps.{part}", last[:, 1::2]
+            in_turn, half = s["model_type"] == "gpt_oss", last.shape[1] // 2
+            yield f"{block}.ffn_gate_exps.{part}", last[:, ::2] if in_turn else last[:, :half]
+            yield f"{block}.ffn_up_exps.{part}", last[:, 1::2] if in_turn else last[:, half:]
         elif name.endswith("experts.down_proj"):
             yield f"{block}.ffn_down_exps.weight", values.transpose(0, 2, 1)
         elif name.endswith("experts.down_proj_bias"):
@@ -176,7 +178,7 @@ def write_metadata(writer, s, arch):
     writer.add_embedding_length(hidden)
     writer.add_block_count(layers)
     writer.add_head_count(heads)
-    writer.add_feed_forward_length(first(s, "intermediate_size", "ffn_hidden_size", "n_inner") or 4 * hidden)
+    writer.add_feed_forward_length(first(s, "intermediate_size_mlp", "intermediate_size", "ffn_hidden_size", "n_inner") or 4 * hidden)
     kv_heads = heads if arch == A.GPTNEOX else first(s, "num_key_value_heads") or heads
     if arch == A.FALCON:
         kv_heads = first(s, "num_kv_heads") if s["new_decoder_architecture"] else 1 if s["multi_query"] else heads
@@ -234,6 +236,9 @@ def write_metadata(writer, s, arch):
         writer.add_logit_scale(s["logits_scaling"])
     if experts := first(s, "num_experts", "num_local_experts", "n_routed_experts"):
         writer.add_expert_count(experts)
+    if arch == A.LLAMA4:
+        writer.add_expert_feed_forward_length(s["intermediate_size"])
+        writer.add_interleave_moe_layer_step(s["interleave_moe_layer_step"])
     if arch == A.MPT:
         writer.add_max_alibi_bias(s["attn_config"]["alibi_bias_max"])
     return heads, kv_heads, layers
