@@ -11,7 +11,7 @@ static ModelSpec describe(const ConfigReader& config) {
 }
 
 const Family arcee_family{.model_types = {"arcee"},
-                          .gguf_architecture = {},
+                          .gguf_architecture = "arcee",
                           .base_prefix = "model.",
                           .names = llama_names(),
                           .describe = describe};

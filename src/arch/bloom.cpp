@@ -26,7 +26,7 @@ static ModelSpec describe(const ConfigReader& config) {
 }
 
 const Family bloom_family{.model_types = {"bloom"},
-                          .gguf_architecture = {},
+                          .gguf_architecture = "bloom",
                           .base_prefix = "transformer.",
                           .names = {{Role::Embedding, "transformer.word_embeddings"},
                                     {Role::EmbeddingNorm, "transformer.word_embeddings_layernorm"},

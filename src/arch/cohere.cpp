@@ -56,12 +56,12 @@ ModelSpec describe_cohere2(const ConfigReader& config) {
 }  // namespace
 
 const Family cohere_family{.model_types = {"cohere"},
-                           .gguf_architecture = {},
+                           .gguf_architecture = "command-r",
                            .base_prefix = "model.",
                            .names = llama_names(),
                            .describe = describe_cohere};
 const Family cohere2_family{.model_types = {"cohere2"},
-                            .gguf_architecture = {},
+                            .gguf_architecture = "cohere2",
                             .base_prefix = "model.",
                             .names = llama_names(),
                             .describe = describe_cohere2};

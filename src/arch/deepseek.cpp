@@ -82,12 +82,12 @@ std::vector<RoleName> names() {
 }  // namespace
 
 const Family deepseek_v2_family{.model_types = {"deepseek_v2"},
-                                .gguf_architecture = {},
+                                .gguf_architecture = "deepseek2",
                                 .base_prefix = "model.",
                                 .names = names(),
                                 .describe = describe_v2};
 const Family deepseek_v3_family{.model_types = {"deepseek_v3"},
-                                .gguf_architecture = {},
+                                .gguf_architecture = "deepseek2",
                                 .base_prefix = "model.",
                                 .names = names(),
                                 .describe = describe_v3};

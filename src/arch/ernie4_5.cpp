@@ -25,7 +25,7 @@ static ModelSpec describe(const ConfigReader& config) {
 }
 
 const Family ernie4_5_family{.model_types = {"ernie4_5"},
-                             .gguf_architecture = {},
+                             .gguf_architecture = "ernie4_5",
                              .base_prefix = "model.",
                              .names = llama_names(),
                              .describe = describe};

@@ -29,7 +29,7 @@ static ModelSpec describe(const ConfigReader& config) {
 }
 
 const Family exaone4_family{.model_types = {"exaone4"},
-                            .gguf_architecture = {},
+                            .gguf_architecture = "exaone4",
                             .base_prefix = "model.",
                             .names = output_norm_names(),
                             .describe = describe};

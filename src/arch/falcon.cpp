@@ -63,7 +63,7 @@ bool not_two_norms(const ModelSpec& spec) { return !two_norms(spec); }
 
 const Family falcon_family{
     .model_types = {"falcon"},
-    .gguf_architecture = {},
+    .gguf_architecture = "falcon",
     .base_prefix = "transformer.",
     .names = {{Role::Embedding, "transformer.word_embeddings"},
               {Role::AttentionNorm, "transformer.h.{}.ln_attn", ".weight", ".bias", two_norms},

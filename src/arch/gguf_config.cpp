@@ -89,11 +89,14 @@ Json rope_scaling(const GgufFile& file, const ModelKeys& keys, double theta, int
 // config.json's keys for whole heads and for the part of them that turns.
 void add_heads(const ModelKeys& keys, const GgufConventions& conventions, Json& config) {
   const int64_t hidden = config.at("hidden_size"), heads = keys.uniform("attention.head_count");
-  if (keys.has("attention.kv_lora_rank")) {  // latent attention has sizes of its own
+  if (conventions.architecture == "deepseek2") {  // latent attention has sizes of its own
     config["num_attention_heads"] = heads;
     return;
   }
   const int64_t head_dim = keys.integer_or("attention.key_length", hidden / heads);
+  if (head_dim < 1)
+    throw keys.error("attention.head_count", "more heads than the hidden size can be shared out to",
+                     "at most " + std::to_string(hidden), std::to_string(heads));
   keys.only("attention.value_length", head_dim);
   config["num_attention_heads"] = heads;
   config["num_key_value_heads"] = keys.has("attention.head_count_kv") ? keys.uniform("attention.head_count_kv") : heads;

@@ -29,7 +29,7 @@ static ModelSpec describe(const ConfigReader& config) {
 }
 
 const Family gpt_neox_family{.model_types = {"gpt_neox"},
-                             .gguf_architecture = {},
+                             .gguf_architecture = "gptneox",
                              .base_prefix = "gpt_neox.",
                              .names = {{Role::Embedding, "gpt_neox.embed_in"},
                                        {Role::AttentionNorm, "gpt_neox.layers.{}.input_layernorm"},

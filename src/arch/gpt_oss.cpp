@@ -49,7 +49,7 @@ static ModelSpec describe(const ConfigReader& config) {
 
 const Family gpt_oss_family{
     .model_types = {"gpt_oss"},
-    .gguf_architecture = {},
+    .gguf_architecture = "gpt-oss",
     .base_prefix = "model.",
     .names = llama_names_and({{Role::Sinks, "model.layers.{}.self_attn.sinks", ""},
                               {Role::Router, "model.layers.{}.mlp.router"},

@@ -36,13 +36,13 @@ ModelSpec describe_granitemoe(const ConfigReader& config) {
 }  // namespace
 
 const Family granite_family{.model_types = {"granite"},
-                            .gguf_architecture = {},
+                            .gguf_architecture = "granite",
                             .base_prefix = "model.",
                             .names = llama_names(),
                             .describe = describe_granite};
 const Family granitemoe_family{
     .model_types = {"granitemoe"},
-    .gguf_architecture = {},
+    .gguf_architecture = "granitemoe",
     .base_prefix = "model.",
     .names = llama_names_and({{Role::Router, "model.layers.{}.block_sparse_moe.router.layer"},
                               {Role::ExpertGateUp, "model.layers.{}.block_sparse_moe.input_linear"},

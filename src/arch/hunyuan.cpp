@@ -48,7 +48,7 @@ std::vector<RoleName> names() {
 }  // namespace
 
 const Family hunyuan_v1_dense_family{.model_types = {"hunyuan_v1_dense"},
-                                     .gguf_architecture = {},
+                                     .gguf_architecture = "hunyuan-dense",
                                      .base_prefix = "model.",
                                      .names = names(),
                                      .describe = describe};

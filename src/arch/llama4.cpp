@@ -94,7 +94,7 @@ ModelSpec describe(const ConfigReader& config) {
 }  // namespace
 
 const Family llama4_family{.model_types = {"llama4_text", "llama4"},
-                           .gguf_architecture = {},
+                           .gguf_architecture = "llama4",
                            .base_prefix = "model.",
                            .names = {{Role::Embedding, "model.embed_tokens"},
                                      {Role::AttentionNorm, "model.layers.{}.input_layernorm"},

@@ -58,7 +58,7 @@ ModelSpec describe_ministral3(const ConfigReader& config) {
 }  // namespace
 
 const Family mistral_family{.model_types = {"mistral"},
-                            .gguf_architecture = {},
+                            .gguf_architecture = "llama",
                             .base_prefix = "model.",
                             .names = llama_names(),
                             .describe = describe_mistral};

@@ -24,7 +24,7 @@ static ModelSpec describe(const ConfigReader& config) {
 
 const Family mixtral_family{
     .model_types = {"mixtral"},
-    .gguf_architecture = {},
+    .gguf_architecture = "llama",
     .base_prefix = "model.",
     .names = llama_names_and({{Role::Router, "model.layers.{}.block_sparse_moe.gate"},
                               {Role::ExpertGate, "model.layers.{}.block_sparse_moe.experts.{e}.w1"},

@@ -40,7 +40,7 @@ static ModelSpec describe(const ConfigReader& config) {
 }
 
 const Family mpt_family{.model_types = {"mpt"},
-                        .gguf_architecture = {},
+                        .gguf_architecture = "mpt",
                         .base_prefix = "transformer.",
                         .names = {{Role::Embedding, "transformer.wte"},
                                   {Role::AttentionNorm, "transformer.blocks.{}.norm_1"},

@@ -22,7 +22,7 @@ static ModelSpec describe(const ConfigReader& config) {
 }
 
 const Family nemotron_family{.model_types = {"nemotron"},
-                             .gguf_architecture = {},
+                             .gguf_architecture = "nemotron",
                              .base_prefix = "model.",
                              .names = llama_names(),
                              .describe = describe};

@@ -56,17 +56,17 @@ ModelSpec describe_olmo3(const ConfigReader& config) {
 }  // namespace
 
 const Family olmo_family{.model_types = {"olmo"},
-                         .gguf_architecture = {},
+                         .gguf_architecture = "olmo",
                          .base_prefix = "model.",
                          .names = llama_names(),
                          .describe = describe_olmo};
 const Family olmo2_family{.model_types = {"olmo2"},
-                          .gguf_architecture = {},
+                          .gguf_architecture = "olmo2",
                           .base_prefix = "model.",
                           .names = output_norm_names(),
                           .describe = describe_olmo2};
 const Family olmo3_family{.model_types = {"olmo3"},
-                          .gguf_architecture = {},
+                          .gguf_architecture = "olmo2",
                           .base_prefix = "model.",
                           .names = output_norm_names(),
                           .describe = describe_olmo3};

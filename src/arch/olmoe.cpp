@@ -28,7 +28,7 @@ static ModelSpec describe(const ConfigReader& config) {
 }
 
 const Family olmoe_family{.model_types = {"olmoe"},
-                          .gguf_architecture = {},
+                          .gguf_architecture = "olmoe",
                           .base_prefix = "model.",
                           .names = names_with_experts(),
                           .describe = describe};

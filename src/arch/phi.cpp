@@ -31,7 +31,7 @@ static ModelSpec describe(const ConfigReader& config) {
 }
 
 const Family phi_family{.model_types = {"phi"},
-                        .gguf_architecture = {},
+                        .gguf_architecture = "phi2",
                         .base_prefix = "model.",
                         .names = {{Role::Embedding, "model.embed_tokens"},
                                   {Role::AttentionNorm, "model.layers.{}.input_layernorm"},

@@ -21,7 +21,7 @@ static ModelSpec describe(const ConfigReader& config) {
 }
 
 const Family phi3_family{.model_types = {"phi3"},
-                         .gguf_architecture = {},
+                         .gguf_architecture = "phi3",
                          .base_prefix = "model.",
                          .names = {{Role::Embedding, "model.embed_tokens"},
                                    {Role::AttentionNorm, "model.layers.{}.input_layernorm"},

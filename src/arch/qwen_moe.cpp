@@ -83,7 +83,7 @@ ModelSpec describe_qwen3(const ConfigReader& config) {
 
 const Family qwen2_moe_family{
     .model_types = {"qwen2_moe"},
-    .gguf_architecture = {},
+    .gguf_architecture = "qwen2moe",
     .base_prefix = "model.",
     .names = names_with_experts({{Role::SharedExpertGate, "model.layers.{}.mlp.shared_expert_gate"},
                                  {Role::SharedGate, "model.layers.{}.mlp.shared_expert.gate_proj"},
@@ -91,7 +91,7 @@ const Family qwen2_moe_family{
                                  {Role::SharedDown, "model.layers.{}.mlp.shared_expert.down_proj"}}),
     .describe = describe_qwen2};
 const Family qwen3_moe_family{.model_types = {"qwen3_moe"},
-                              .gguf_architecture = {},
+                              .gguf_architecture = "qwen3moe",
                               .base_prefix = "model.",
                               .names = names_with_experts(),
                               .describe = describe_qwen3};

@@ -18,7 +18,7 @@ static ModelSpec describe(const ConfigReader& config) {
 }
 
 const Family seed_oss_family{.model_types = {"seed_oss"},
-                             .gguf_architecture = {},
+                             .gguf_architecture = "seed_oss",
                              .base_prefix = "model.",
                              .names = llama_names(),
                              .describe = describe};

@@ -45,7 +45,7 @@ ModelSpec describe(const ConfigReader& config) {
 }  // namespace
 
 const Family smollm3_family{.model_types = {"smollm3"},
-                            .gguf_architecture = {},
+                            .gguf_architecture = "smollm3",
                             .base_prefix = "model.",
                             .names = llama_names(),
                             .describe = describe};

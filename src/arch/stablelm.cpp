@@ -33,7 +33,7 @@ static ModelSpec describe(const ConfigReader& config) {
 }
 
 const Family stablelm_family{.model_types = {"stablelm"},
-                             .gguf_architecture = {},
+                             .gguf_architecture = "stablelm",
                              .base_prefix = "model.",
                              .names = {{Role::Embedding, "model.embed_tokens"},
                                        {Role::AttentionNorm, "model.layers.{}.input_layernorm"},

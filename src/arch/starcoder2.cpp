@@ -26,7 +26,7 @@ static ModelSpec describe(const ConfigReader& config) {
 }
 
 const Family starcoder2_family{.model_types = {"starcoder2"},
-                               .gguf_architecture = {},
+                               .gguf_architecture = "starcoder2",
                                .base_prefix = "model.",
                                .names = {{Role::Embedding, "model.embed_tokens"},
                                          {Role::AttentionNorm, "model.layers.{}.input_layernorm"},

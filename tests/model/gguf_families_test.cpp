@@ -1,9 +1,11 @@
 // Tiny GGUF files of all architectures (tests/golden/gguf/make_families.py) against the reference's logits.
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "arch/gguf_config.h"
 #include "arch/open_model.h"
 #include "base/json.h"
 #include "foretell/model.h"
@@ -39,6 +41,14 @@ void check(const std::string& name) {
 }
 
 }  // namespace
+
+TEST_CASE("GGUF: the families name the architectures that are known") {
+  std::set<std::string_view> named, known;
+  for (const Family* family : families()) named.insert(family->gguf_architecture);
+  for (const GgufConventions& conventions : gguf_architectures()) known.insert(conventions.architecture);
+  known.insert("");  // of families without one
+  CHECK(named == known);
+}
 
 TEST_CASE("GGUF family: arcee") { check("arcee"); }
 TEST_CASE("GGUF family: bloom") { check("bloom"); }

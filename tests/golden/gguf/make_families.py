@@ -21,7 +21,8 @@ from gguf import MODEL_ARCH as A
 from safetensors.torch import load_file
 
 HERE = pathlib.Path(__file__).parent / "families"
-HALVED = ("hidden_size", "n_embd", "n_embed", "d_model", "intermediate_size", "moe_intermediate_size", "ffn_hidden_size",
+HALVED = ("hidden_size", "n_embd", "n_embed", "d_model", "intermediate_size", "moe_intermediate_size",
+          "ffn_hidden_size",
           "shared_expert_intermediate_size", "head_dim", "n_inner", "intermediate_size_mlp", "qk_nope_head_dim",
           "v_head_dim", "block_ff_dim")
 
@@ -42,13 +43,15 @@ def ungroup(weights, heads, kv_heads):
 # family: architecture and what the converter does to its tensors
 FAMILIES = {
     "arcee": (A.ARCEE, "interleave"), "bloom": (A.BLOOM, "ungroup"), "cohere": (A.COMMAND_R, ""),
-    "cohere2": (A.COHERE2, ""), "ernie4_5": (A.ERNIE4_5, ""), "exaone4": (A.EXAONE4, ""), "falcon": (A.FALCON, "ungroup"),
+    "cohere2": (A.COHERE2, ""), "ernie4_5": (A.ERNIE4_5, ""), "exaone4": (A.EXAONE4, ""),
+    "falcon": (A.FALCON, "ungroup"),
     "gemma2": (A.GEMMA2, "plus_one"), "gemma3": (A.GEMMA3, "plus_one"), "glm4": (A.GLM4, ""),
     "gpt_bigcode": (A.STARCODER, ""), "gpt_neox": (A.GPTNEOX, "ungroup"), "mixtral": (A.LLAMA, "interleave"),
     "mistral": (A.LLAMA, "interleave"), "mpt": (A.MPT, ""), "nemotron": (A.NEMOTRON, "plus_one"),
     "olmo": (A.OLMO, "interleave"), "olmo2": (A.OLMO2, ""), "olmo3": (A.OLMO2, ""), "olmoe": (A.OLMOE, ""),
     "phi": (A.PHI2, ""), "phi3": (A.PHI3, ""), "qwen2_moe": (A.QWEN2MOE, ""), "qwen3_moe": (A.QWEN3MOE, ""),
-    "falcon_two_norms": (A.FALCON, "ungroup"), "phi3_long": (A.PHI3, ""), "seed_oss": (A.SEED_OSS, ""), "smollm3": (A.SMOLLM3, "interleave"), "stablelm": (A.STABLELM, ""),
+    "falcon_two_norms": (A.FALCON, "ungroup"), "phi3_long": (A.PHI3, ""), "seed_oss": (A.SEED_OSS, ""),
+    "smollm3": (A.SMOLLM3, "interleave"), "stablelm": (A.STABLELM, ""),
     "starcoder2": (A.STARCODER2, ""), "deepseek_v2": (A.DEEPSEEK2, ""), "deepseek_v3": (A.DEEPSEEK2, ""),
     "gpt_oss": (A.GPT_OSS, ""), "granite": (A.GRANITE, "interleave"), "granitemoe": (A.GRANITE_MOE, "interleave"),
     "hunyuan_v1_dense": (A.HUNYUAN_DENSE, ""), "lfm2": (A.LFM2, ""), "llama4": (A.LLAMA4, ""),
@@ -63,7 +66,8 @@ VARIANTS = {
     "llama4": ("llama4", {"attention_chunk_size": 8192}),
     "deepseek_v3": ("deepseek_v3", {"head_dim": 8, "qk_head_dim": 16}),
     "phi3_long": ("phi3", {"partial_rotary_factor": 0.5, "original_max_position_embeddings": 32, "sliding_window": 16,
-                           "rope_scaling": {"type": "longrope", "short_factor": [1.0, 1.5], "long_factor": [1.5, 4.0]}}),
+                           "rope_scaling": {"type": "longrope", "short_factor": [1.0, 1.5],
+                                            "long_factor": [1.5, 4.0]}}),
     "olmo": ("olmo", {"clip_qkv": 1.5}),
 }
 
@@ -178,7 +182,8 @@ def write_metadata(writer, s, arch):
     writer.add_embedding_length(hidden)
     writer.add_block_count(layers)
     writer.add_head_count(heads)
-    writer.add_feed_forward_length(first(s, "intermediate_size_mlp", "intermediate_size", "ffn_hidden_size", "n_inner") or 4 * hidden)
+    inner = first(s, "intermediate_size_mlp", "intermediate_size", "ffn_hidden_size", "n_inner")
+    writer.add_feed_forward_length(inner or 4 * hidden)
     kv_heads = heads if arch == A.GPTNEOX else first(s, "num_key_value_heads") or heads
     if arch == A.FALCON:
         kv_heads = first(s, "num_kv_heads") if s["new_decoder_architecture"] else 1 if s["multi_query"] else heads
@@ -285,7 +290,8 @@ def make(golden, family):
     writer = gguf.GGUFWriter(HERE / f"{family}.gguf", gguf.MODEL_ARCH_NAMES[arch])
     heads, kv_heads, layers = write_metadata(writer, settings, arch)
     add_tokenizer(writer, golden)
-    write_tensors(writer, converted(merge_experts(published_tensors(model)), settings), arch, layers, heads, kv_heads, change)
+    tensors = converted(merge_experts(published_tensors(model)), settings)
+    write_tensors(writer, tensors, arch, layers, heads, kv_heads, change)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
