@@ -69,7 +69,7 @@ inline void dots8(const unsigned char* panel, const unsigned char* tile, __m256i
 }
 
 template <Format F, Scale S, int R>
-inline void panel_int8(const unsigned char* panel, int64_t groups, const unsigned char* tile, float* out) {
+FORETELL_APART void panel_int8(const unsigned char* panel, int64_t groups, const unsigned char* tile, float* out) {
   constexpr int bits = code_bits(F);
   FORETELL_UNROLL for (int r = 0; r < R; r++) store(out + unit_rows * r, all(0.0f));
   for (int64_t g = 0; g < groups; g++, panel += panel_group_bytes(F, S), tile += int8_group_bytes(R)) {
@@ -97,8 +97,8 @@ inline void unit_int8(const void* unit, int64_t cols, const void* tile, float* o
   const auto* panel = static_cast<const unsigned char*>(unit);
   const auto* x = static_cast<const unsigned char*>(tile);
   const int64_t groups = cols / group_size;
-  panel_int8<F, S, R>(panel, groups, x, out);
-  panel_int8<F, S, R>(panel + groups * panel_group_bytes(F, S), groups, x, out + panel_rows);
+  for (int p = 0; p < 2; p++)
+    panel_int8<F, S, R>(panel + p * groups * panel_group_bytes(F, S), groups, x, out + p * panel_rows);
 }
 
 template <Format F, Scale S>

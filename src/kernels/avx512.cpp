@@ -15,7 +15,7 @@ constexpr int matrix_rows = 6, matrix_vectors = 4;
 namespace {
 
 template <Format F, Scale S, int R>
-inline void panel_int8(const unsigned char* panel, int64_t groups, const unsigned char* tile, float* out) {
+FORETELL_APART void panel_int8(const unsigned char* panel, int64_t groups, const unsigned char* tile, float* out) {
   constexpr int bits = code_bits(F);
   const __m512i nibble = _mm512_set1_epi8(15);
   __m512 acc[R];
@@ -58,8 +58,8 @@ inline void unit_int8(const void* unit, int64_t cols, const void* tile, float* o
   const auto* panel = static_cast<const unsigned char*>(unit);
   const auto* x = static_cast<const unsigned char*>(tile);
   const int64_t groups = cols / group_size;
-  panel_int8<F, S, R>(panel, groups, x, out);
-  panel_int8<F, S, R>(panel + groups * panel_group_bytes(F, S), groups, x, out + panel_rows);
+  for (int p = 0; p < 2; p++)
+    panel_int8<F, S, R>(panel + p * groups * panel_group_bytes(F, S), groups, x, out + p * panel_rows);
 }
 
 template <Format F, Scale S>

@@ -97,8 +97,9 @@ void Forward::expand(const Dense& spec, const MlpWeights& weights, const Tiles& 
 void Forward::expand_unit(const Dense& spec, const MlpWeights& weights, const Tiles& input, int64_t unit, int64_t first,
                           int count, Tiles& expanded, Worker& me) const {
   float *up = me.products.data(), *gate = spec.gated ? me.more_products.data() : up;
-  product(weights.up, unit, input, first, count, up);
+  // The gate's unit first: so the two stand in memory, and the hardware fetches ahead of what is read in order.
   if (spec.gated) product(weights.gate, unit, input, first, count, gate);
+  product(weights.up, unit, input, first, count, up);
   activate(spec, weights, gate, spec.gated ? up : nullptr, count * unit_rows);
   const int64_t begin = unit * unit_rows;
   expanded.write(first, count, gate, unit_rows, begin, std::min<int64_t>(unit_rows, spec.intermediate - begin));
