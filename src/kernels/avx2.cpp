@@ -122,6 +122,8 @@ inline void integer_block(const int16_t* a, int64_t a_stride, const int8_t* b, i
   FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int n = 0; n < N; n++) acc[r][n] =
       _mm256_setzero_si256();
   for (int64_t p = 0; p < pairs; p++, b += b_stride) {
+    if constexpr (R <= 3)  // few rows wait for the memory
+      _mm_prefetch(reinterpret_cast<const char*>(b) + 4096, _MM_HINT_T0);
     __m256i v[N];
     FORETELL_UNROLL for (int n = 0; n < N; n++) v[n] =
         _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(b + 16 * n)));

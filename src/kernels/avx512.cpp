@@ -91,6 +91,9 @@ inline void integer_block(const int16_t* a, int64_t a_stride, const int8_t* b, i
   FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int n = 0; n < N; n++) acc[r][n] =
       _mm512_setzero_si512();
   for (int64_t p = 0; p < pairs; p++, b += b_stride) {
+    if constexpr (R <= 3)  // few rows wait for the memory
+      FORETELL_UNROLL for (int n = 0; n < N; n += 2)
+          _mm_prefetch(reinterpret_cast<const char*>(b) + 4096 + 32 * n, _MM_HINT_T0);
     __m512i v[N];
     FORETELL_UNROLL for (int n = 0; n < N; n++) v[n] =
         _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + 32 * n)));

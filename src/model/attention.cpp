@@ -39,17 +39,24 @@ void add_rounded_alibi(const SoftmaxRow& row, int64_t first_key, float slope, fl
     scores[j] += rounded_to_bf16(rounded_to_bf16(slope) * rounded_to_bf16(static_cast<float>(first_key + j)));
 }
 
+// What is read next begins in another place than what is read now ends: the hardware does not find it by itself.
+void fetch_ahead(const KvLayout::Head& head) {
+  constexpr int64_t bytes = 4096, line = 64;
+  for (int64_t i = 0; i < bytes; i += line) __builtin_prefetch(head.keys + i);
+}
+
 }  // namespace
 
 AttentionEngine::AttentionEngine(const ModelSpec& spec, const Weights& weights, const kernels::Table& table,
                                  const KvLayout& layout, ThreadPool& pool, int64_t max_rows)
     : spec_(spec), weights_(weights), table_(table), layout_(layout), pool_(pool) {
-  int64_t heads = 0, group = 1, key_stride = 0, value_stride = 0;
+  int64_t heads = 0, kv_heads = 0, group = 1, key_stride = 0, value_stride = 0;
   for (size_t l = 0; l < spec.layers.size(); l++) {
     rotary_of_layer_.push_back(-1);
     if (attention_of(spec.layers[l]) == nullptr) continue;
     const Attention& a = attention(l);
     heads = std::max(heads, a.heads);
+    kv_heads = std::max(kv_heads, a.kv_heads);
     group = std::max(group, a.heads / a.kv_heads);
     key_stride = std::max(key_stride, layout.key_stride(l));
     value_stride = std::max(value_stride, layout.value_stride(l));
@@ -59,18 +66,19 @@ AttentionEngine::AttentionEngine(const ModelSpec& spec, const Weights& weights, 
   positions_.resize(static_cast<size_t>(max_rows));
   output_ = AlignedBuffer<float>(max_rows * output_stride_);
   tile_queries_ = std::clamp<int64_t>(24 / group, 1, 8);
-  const int64_t rows = tile_queries_ * group;
+  const int64_t rows = tile_queries_ * group, queries = std::max(rows, heads);
   for (int t = 0; t < pool.size(); t++) {
     Worker w;
-    w.queries = AlignedBuffer<float>(rows * key_stride);
-    w.queries16 = AlignedBuffer<int16_t>(rows * key_stride);
+    w.queries = AlignedBuffer<float>(queries * key_stride);
+    w.queries16 = AlignedBuffer<int16_t>(queries * key_stride);
+    w.split.resize(static_cast<size_t>(kv_heads));
     w.scores = AlignedBuffer<float>(rows * chunk_keys);
     w.scores32 = AlignedBuffer<int32_t>(rows * chunk_keys);
     w.weights16 = AlignedBuffer<int16_t>(rows * chunk_keys);
     w.gathered = AlignedBuffer<float>(rows * value_stride);
     w.gathered32 = AlignedBuffer<int32_t>(rows * value_stride);
     w.total = AlignedBuffer<float>(std::max(rows, heads) * value_stride);
-    w.query_scales.resize(static_cast<size_t>(rows));
+    w.query_scales.resize(static_cast<size_t>(queries));
     w.weight_scales.resize(static_cast<size_t>(rows));
     w.chunk.resize(static_cast<size_t>(rows));
     w.running.resize(static_cast<size_t>(std::max(rows, heads)));
@@ -257,17 +265,18 @@ void AttentionEngine::remember(size_t layer, const Projections& in, const Piece&
 }
 
 AttentionEngine::QueryRows AttentionEngine::gather_queries(size_t layer, const Projections& in, const Piece& piece,
-                                                           int64_t first, int64_t count, int64_t kv_head,
+                                                           int64_t first, int64_t count, int64_t kv_head, int buffer,
                                                            Worker& worker) {
   const Attention& a = attention(layer);
   const int64_t group = a.heads / a.kv_heads, stride = layout_.key_stride(layer);
   QueryRows rows{.rows = static_cast<int>(count * group),
                  .heads = static_cast<int>(group),
+                 .first = buffer,
                  .first_position = piece.start + first,
                  .last_position = piece.start + first + count - 1};
   for (int64_t r = 0; r < rows.rows; r++) {
     const int64_t row = piece.first_row + first + r / group;
-    float* query = worker.queries.data() + r * stride;
+    float* query = worker.queries.data() + (buffer + r) * stride;
     std::memcpy(query, in.queries + row * in.query_stride + (kv_head * group + r % group) * a.head_dim,
                 static_cast<size_t>(a.head_dim) * 4);
     std::memset(query + a.head_dim, 0, static_cast<size_t>(stride - a.head_dim) * 4);
@@ -279,8 +288,8 @@ AttentionEngine::QueryRows AttentionEngine::gather_queries(size_t layer, const P
     }
     if (layout_.key_mix(layer) > 0) table_.mix(query, a.head_dim, layout_.key_mix(layer));
     if (layout_.format() == KvFormat::Int8)
-      worker.query_scales[static_cast<size_t>(r)] =
-          table_.to_int16(query, stride, worker.queries16.data() + r * stride);
+      worker.query_scales[static_cast<size_t>(buffer + r)] =
+          table_.to_int16(query, stride, worker.queries16.data() + (buffer + r) * stride);
   }
   return rows;
 }
@@ -292,8 +301,9 @@ void AttentionEngine::weigh_floats(size_t layer, int64_t kv_head, int64_t first_
   const int64_t key_stride = layout_.key_stride(layer), value_stride = layout_.value_stride(layer);
   const auto* keys = reinterpret_cast<const float*>(head.keys);
   for (int b = 0; b < end; b += key_columns)
-    table_.matrix_product(worker.queries.data(), key_stride, rows.rows, keys + b * round_up(a.head_dim, 2), key_columns,
-                          a.head_dim, key_columns, worker.scores.data() + b, chunk_keys);
+    table_.matrix_product(worker.queries.data() + rows.first * key_stride, key_stride, rows.rows,
+                          keys + b * round_up(a.head_dim, 2), key_columns, a.head_dim, key_columns,
+                          worker.scores.data() + b, chunk_keys);
   for (int r = 0; r < rows.rows; r++) {
     SoftmaxRow& row = worker.chunk[static_cast<size_t>(r)];
     float* scores = worker.scores.data() + r * chunk_keys;
@@ -321,14 +331,15 @@ void AttentionEngine::weigh_integers(size_t layer, const KvLayout::Head& head, i
                 even_dim = round_up(a.head_dim, 2);
   const auto* keys = reinterpret_cast<const int8_t*>(head.keys);
   for (int b = 0; b < end; b += key_columns)
-    table_.integer_product(worker.queries16.data(), key_stride, rows.rows, keys + b * even_dim, 2 * key_columns,
-                           even_dim / 2, key_columns, worker.scores32.data() + b, chunk_keys);
+    table_.integer_product(worker.queries16.data() + rows.first * key_stride, key_stride, rows.rows,
+                           keys + b * even_dim, 2 * key_columns, even_dim / 2, key_columns, worker.scores32.data() + b,
+                           chunk_keys);
   const int padded_end = static_cast<int>(round_up(end, 2));
   for (int r = 0; r < rows.rows; r++) {
     SoftmaxRow& row = worker.chunk[static_cast<size_t>(r)];
     int16_t* weights = worker.weights16.data() + r * chunk_keys;
     if (row.begin < row.end) {
-      row.scale *= worker.query_scales[static_cast<size_t>(r)];
+      row.scale *= worker.query_scales[static_cast<size_t>(rows.first + r)];
       worker.weight_scales[static_cast<size_t>(r)] =
           table_.integer_softmax(row, worker.scores32.data() + r * chunk_keys, head.key_scales, head.value_scales,
                                  padded_end, worker.scores.data() + r * chunk_keys, weights);
@@ -395,7 +406,7 @@ void AttentionEngine::attend_task(size_t layer, const Projections& in, const Tas
   const Attention& a = attention(layer);
   const Piece& piece = pieces_[static_cast<size_t>(task.piece)];
   const int64_t value_stride = layout_.value_stride(layer);
-  const QueryRows rows = gather_queries(layer, in, piece, task.first, task.count, kv_head, worker);
+  const QueryRows rows = gather_queries(layer, in, piece, task.first, task.count, kv_head, 0, worker);
   for (int r = 0; r < rows.rows; r++) worker.running[static_cast<size_t>(r)].maximum = nothing_seen;
   for (int64_t c = first_chunk(layer, rows.first_position); c * chunk_keys <= rows.last_position; c++) {
     attend_chunk(layer, *piece.cache, kv_head, c, rows, worker);
@@ -419,24 +430,27 @@ void AttentionEngine::finish_head(size_t layer, const float* total, float sum, f
   if (layout_.value_mix(layer) > 0) table_.mix(out, dim, layout_.value_mix(layer));
 }
 
-// One row: heads and chunks are shared out. The thread that has the newest chunk of a head also keeps the new key and
-// value there.
+// One row: chunks and heads are shared out, in the order in which they stand in memory. The thread that has the newest
+// chunk of a head also keeps the new key and value there.
 void AttentionEngine::attend_split(size_t layer, const Projections& in, int thread) {
   const Attention& a = attention(layer);
   const Piece& piece = pieces_.front();
   Worker& worker = workers_[static_cast<size_t>(thread)];
-  const int64_t first = first_chunk(layer, piece.start), chunks = piece.start / chunk_keys + 1 - first;
-  const int64_t value_stride = layout_.value_stride(layer);
-  const Range mine = share(a.kv_heads * chunks, thread, pool_.size());
-  QueryRows rows;
-  for (int64_t i = mine.begin, gathered_for = -1; i < mine.end; i++) {
-    const int64_t kv_head = i / chunks, chunk = first + i % chunks;
-    if (kv_head != gathered_for) rows = gather_queries(layer, in, piece, 0, 1, kv_head, worker);
-    gathered_for = kv_head;
-    if (chunk == piece.start / chunk_keys && a.kv_layer < 0) remember(layer, in, piece, 0, kv_head, worker);
+  const int64_t first = first_chunk(layer, piece.start), newest = piece.start / chunk_keys;
+  const int64_t value_stride = layout_.value_stride(layer), group = a.heads / a.kv_heads;
+  const Range mine = share(a.kv_heads * (newest + 1 - first), thread, pool_.size());
+  std::fill(worker.split.begin(), worker.split.end(), QueryRows{});
+  for (int64_t i = mine.begin; i < mine.end; i++) {
+    const int64_t chunk = first + i / a.kv_heads, kv_head = i % a.kv_heads;
+    QueryRows& rows = worker.split[static_cast<size_t>(kv_head)];
+    if (rows.rows == 0)
+      rows = gather_queries(layer, in, piece, 0, 1, kv_head, static_cast<int>(kv_head * group), worker);
+    if (i + 1 < mine.end && kv_head + 1 == a.kv_heads)
+      fetch_ahead(layout_.head(piece.cache->block(chunk + 1), layer, 0));
+    if (chunk == newest && a.kv_layer < 0) remember(layer, in, piece, 0, kv_head, worker);
     attend_chunk(layer, *piece.cache, kv_head, chunk, rows, worker);
     for (int r = 0; r < rows.rows; r++) {
-      const int64_t at = (kv_head * rows.heads + r) * split_chunks_ + chunk - first;
+      const int64_t at = (kv_head * group + r) * split_chunks_ + chunk - first;
       split_rows_[static_cast<size_t>(at)] = worker.chunk[static_cast<size_t>(r)];
       std::memcpy(split_values_.data() + at * value_stride, worker.gathered.data() + r * value_stride,
                   static_cast<size_t>(value_stride) * 4);

@@ -61,9 +61,9 @@ class AttentionEngine {
     float magnitude = 1;
     AlignedBuffer<float> cosines, sines;  // [rows, pairs]
   };
-  // Queries that share a key-value head: rows are (query, head of the group).
+  // Queries that share a key-value head: rows are (query, head of the group), from `first` on in the worker's buffers.
   struct QueryRows {
-    int rows = 0, heads = 0;
+    int rows = 0, heads = 0, first = 0;
     int64_t first_position = 0, last_position = 0;
   };
   struct Worker {
@@ -81,7 +81,8 @@ class AttentionEngine {
     AlignedBuffer<float> key, value;                  // one head's, padded with zeros
     AlignedBuffer<float> nothing;                     // [value stride] zeros
     AlignedBuffer<int8_t> integers;
-    AlignedBuffer<float> output;  // [heads * value_head_dim], for a batch of one row
+    AlignedBuffer<float> output;   // [heads * value_head_dim], for a batch of one row
+    std::vector<QueryRows> split;  // [kv heads], for a batch of one row; no rows: not gathered yet
   };
   struct Task {
     int64_t piece, first, count;  // rows of a piece, from `first` on
@@ -96,7 +97,7 @@ class AttentionEngine {
   void merge_sink(size_t layer, int64_t head, kernels::SoftmaxRow& running, float* total, const Worker& worker) const;
   void remember(size_t layer, const Projections& in, const Piece& piece, int64_t row, int64_t kv_head, Worker& worker);
   QueryRows gather_queries(size_t layer, const Projections& in, const Piece& piece, int64_t first, int64_t count,
-                           int64_t kv_head, Worker& worker);
+                           int64_t kv_head, int buffer, Worker& worker);
   void attend_chunk(size_t layer, const KvCache& cache, int64_t kv_head, int64_t chunk, const QueryRows& rows,
                     Worker& worker);
   void weigh_floats(size_t layer, int64_t kv_head, int64_t first_key, const KvLayout::Head& head, int end,

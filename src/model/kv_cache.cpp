@@ -76,8 +76,9 @@ KvLayout::Head KvLayout::head(std::byte* block, size_t layer, int64_t head) cons
   const Layer& l = layers_[layer];
   std::byte* p = block + l.offset + head * l.head_bytes;
   std::byte* key_scales = p + l.key_bytes;
-  std::byte* values = key_scales + l.scale_bytes;
-  return {p, reinterpret_cast<float*>(key_scales), values, reinterpret_cast<float*>(values + l.value_bytes)};
+  std::byte* value_scales = key_scales + l.scale_bytes;
+  return {p, reinterpret_cast<float*>(key_scales), reinterpret_cast<float*>(value_scales),
+          value_scales + l.scale_bytes};
 }
 
 void KvLayout::store(const kernels::Table& table, const Head& head, size_t layer, int64_t slot, float* key,
@@ -113,9 +114,16 @@ void KvCache::rewind(int64_t count) {
   if (length == 0) std::fill_n(state_.data(), state_.size(), 0.0f);
 }
 
+// Blocks are cut from larger pieces of memory, so that most of it is in huge pages, which are touched as they fill.
 void KvCache::reserve(int64_t tokens) {
-  while (static_cast<int64_t>(blocks_.size()) * chunk_keys < tokens)
-    blocks_.push_back(std::make_shared<AlignedBytes>(static_cast<size_t>(layout_->block_bytes())));
+  constexpr int64_t piece_bytes = int64_t{16} << 20;
+  const int64_t size = layout_->block_bytes(), wanted = (tokens + chunk_keys - 1) / chunk_keys;
+  while (static_cast<int64_t>(blocks_.size()) < wanted) {
+    const int64_t most = (capacity_ + chunk_keys - 1) / chunk_keys - static_cast<int64_t>(blocks_.size());
+    const int64_t count = std::clamp<int64_t>(piece_bytes / std::max<int64_t>(size, 1), 1, most);
+    const auto piece = std::make_shared<AlignedBytes>(static_cast<size_t>(count * size));
+    for (int64_t i = 0; i < count; i++) blocks_.emplace_back(piece, piece->data() + i * size);
+  }
 }
 
 }  // namespace foretell

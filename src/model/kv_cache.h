@@ -1,10 +1,13 @@
 // What a sequence keeps of the tokens that it has read: their keys and values, in blocks of kernels::chunk_keys tokens,
 // and the state of layers that carry one along instead.
 //
-// A block holds, for each layer and each key-value head, four areas in the layouts that attention reads:
-//   keys    float: [key columns of 64][key_dim][64]; int8: the same with pairs of dimensions together,
-//   [..][key_dim/2][64][2] key scales    [256] floats, for int8 values  float: [256][value_dim rounded up to 16]; int8:
-//   pairs of keys together, [128][value_dim rounded up][2] value scales  [256] floats, for int8
+// A block holds, for each layer and each key-value head, four areas in the layouts and the order that attention reads:
+//   keys          float: [key columns of 64][key_dim][64]; int8: the same with pairs of dimensions together,
+//                 [..][key_dim/2][64][2]
+//   key scales    [256] floats, for int8
+//   value scales  [256] floats, for int8
+//   values        float: [256][value_dim rounded up to 16]; int8: pairs of keys together,
+//                 [128][value_dim rounded up][2]
 #pragma once
 
 #include <cstddef>
@@ -30,8 +33,8 @@ class KvLayout {
   struct Head {
     std::byte* keys = nullptr;
     float* key_scales = nullptr;
-    std::byte* values = nullptr;
     float* value_scales = nullptr;
+    std::byte* values = nullptr;
   };
   Head head(std::byte* block, size_t layer, int64_t head) const;
 
@@ -78,7 +81,7 @@ class KvCache {
   int64_t capacity() const { return capacity_; }
   // Makes room for `tokens` tokens in all. Throws Error where memory runs out.
   void reserve(int64_t tokens);
-  std::byte* block(int64_t index) const { return blocks_[static_cast<size_t>(index)]->data(); }
+  std::byte* block(int64_t index) const { return blocks_[static_cast<size_t>(index)].get(); }
   float* state(size_t layer) const { return state_.data() + layout_->state_offset(layer); }
   // Goes back to the first `tokens` tokens, or to none where a state cannot be turned back.
   void rewind(int64_t tokens);
@@ -86,7 +89,7 @@ class KvCache {
  private:
   const KvLayout* layout_;
   int64_t capacity_;
-  std::vector<std::shared_ptr<AlignedBytes>> blocks_;
+  std::vector<std::shared_ptr<std::byte>> blocks_;  // each keeps the memory that it was cut from
   AlignedBuffer<float> state_;
 };
 
