@@ -4,7 +4,7 @@
 #include "kernels/table.h"
 
 namespace {
-constexpr int most_tile_rows = 8, unit_sums = 16;
+constexpr int most_tile_rows = 8, most_float_rows = 12, unit_sums = 24;
 constexpr int matrix_rows = 6, matrix_vectors = 4;
 }  // namespace
 

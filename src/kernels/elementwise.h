@@ -137,8 +137,16 @@ void float_tile(const float* x, int64_t stride, int rows, int64_t cols, void* ti
     __builtin_memcpy(out, x, static_cast<size_t>(cols) * sizeof(float));
     return;
   }
-  for (int r = 0; r < rows; r++)
-    for (int64_t c = 0; c < cols; c++) out[c * rows + r] = x[r * stride + c];
+  int first = 0;
+  for (; first + 4 <= rows; first += 4) {  // four rows of four columns at once
+    const float* from = x + first * stride;
+    int64_t c = 0;
+    for (; c + 4 <= cols; c += 4) transpose4(from + c, stride, out + c * rows + first, rows);
+    for (; c < cols; c++)
+      for (int r = 0; r < 4; r++) out[c * rows + first + r] = from[r * stride + c];
+  }
+  for (; first < rows; first++)
+    for (int64_t c = 0; c < cols; c++) out[c * rows + first] = x[first * stride + c];
 }
 
 // Writes one row's group: 32 values as integers, their scale and scaled sum. Leaves in a and b what the integers leave

@@ -81,31 +81,15 @@ inline void float_product_rows(const void* unit, int64_t cols, const float* tile
   }
 }
 
+template <Format F, Scale S, int R = most_float_rows>
+inline void float_product_of(const void* unit, int64_t cols, const float* tile, int rows, float* out) {
+  if (rows == R) return float_product_rows<F, S, R>(unit, cols, tile, out);
+  if constexpr (R > 1) float_product_of<F, S, R - 1>(unit, cols, tile, rows, out);
+}
+
 template <Format F, Scale S>
 void float_product(const void* unit, int64_t cols, const void* tile, int rows, float* out) {
-  const auto* x = static_cast<const float*>(tile);
-  switch (rows) {
-    case 1:
-      return float_product_rows<F, S, 1>(unit, cols, x, out);
-    case 2:
-      return float_product_rows<F, S, 2>(unit, cols, x, out);
-    case 3:
-      return float_product_rows<F, S, 3>(unit, cols, x, out);
-    case 4:
-      return float_product_rows<F, S, 4>(unit, cols, x, out);
-  }
-  if constexpr (most_tile_rows > 4) {
-    switch (rows) {
-      case 5:
-        return float_product_rows<F, S, 5>(unit, cols, x, out);
-      case 6:
-        return float_product_rows<F, S, 6>(unit, cols, x, out);
-      case 7:
-        return float_product_rows<F, S, 7>(unit, cols, x, out);
-      case 8:
-        return float_product_rows<F, S, 8>(unit, cols, x, out);
-    }
-  }
+  float_product_of<F, S>(unit, cols, static_cast<const float*>(tile), rows, out);
 }
 
 template <int R, int N>

@@ -4,7 +4,8 @@
 #include "kernels/table.h"
 
 namespace {
-constexpr int most_tile_rows = 4, unit_sums = 8;  // rows of a tile; vectors of sums in a block
+constexpr int most_tile_rows = 4, most_float_rows = 4;  // rows of a tile of integers and of floats
+constexpr int unit_sums = 8;                            // vectors of sums in a block
 constexpr int matrix_rows = 1, matrix_vectors = 1;
 }  // namespace
 

@@ -8,9 +8,9 @@
 //               words with inputs 8j .. 8j+7, lowest bits first; for 8 bits, 8 lines: lines 2j and 2j+1 hold the even
 //               and the odd inputs of 8j .. 8j+7; then the 16 rows' scales and their 16 biases. w = code * scale +
 //               bias.
-//   float tile  up to tile_rows rows of activations, interleaved: [cols][rows].
-//   int8 tile   the same in 8 bits: a list of groups of 32 inputs; a group is 8 x [rows] quads of int8 (the even inputs
-//   of
+//   float tile  up to float_tile_rows rows of activations, interleaved: [cols][rows].
+//   int8 tile   up to tile_rows rows in 8 bits: a list of groups of 32 inputs; a group is 8 x [rows] quads of int8 (the
+//   even inputs of
 //               each eight, then the odd ones), [rows] float scales and [rows] sums: scale * sum of the group's
 //               integers. The sum is that of the rounded values, so that its error cancels the products' for what the
 //               bias carries.
@@ -26,7 +26,7 @@ namespace foretell::kernels {
 constexpr int unit_rows = 32;
 constexpr int panel_rows = 16;
 constexpr int group_size = 32;  // inputs that share a scale
-constexpr int max_tile_rows = 8;
+constexpr int max_tile_rows = 12;
 constexpr int chunk_keys = 256;  // keys whose softmax is taken at once; chunks are merged in order
 constexpr int key_columns = 64;  // keys that stand side by side in a cache block
 
@@ -60,7 +60,8 @@ struct SoftmaxRow {
 
 struct Table {
   const char* name;
-  int tile_rows;  // the most rows of a tile
+  int tile_rows;        // the most rows of an int8 tile
+  int float_tile_rows;  // of a float tile; not less
 
   // out[rows][32] = unit x tile. `cols` is a multiple of 32 for affine formats.
   using Product = void (*)(const void* unit, int64_t cols, const void* tile, int rows, float* out);

@@ -128,5 +128,9 @@ inline float maximum(V a) {
     for (int i = 0; i < step; i++) a.f[i] = a.f[i] > a.f[i + step] ? a.f[i] : a.f[i + step];
   return a.f[0];
 }
+inline void transpose4(const float* x, int64_t stride, float* out, int64_t out_stride) {
+  for (int r = 0; r < 4; r++)
+    for (int c = 0; c < 4; c++) out[c * out_stride + r] = x[r * stride + c];
+}
 
 }  // namespace

@@ -141,7 +141,7 @@ const float* Forward::logits(std::span<const int64_t> rows) {
   const MaybeNorm norm = maybe(spec_.final_norm, weights_.final_norm);
   pool_.run([&](int thread) {
     Worker& me = workers_[static_cast<size_t>(thread)];
-    for (int64_t first = 0; first < count; first += table_.tile_rows) {
+    for (int64_t first = 0; first < count; first += tile_rows_) {
       const int here = tile_count(first, count);
       for (int r = 0; r < here; r++) {
         const float* x = hidden_.row(rows[static_cast<size_t>(first + r)]);
@@ -160,7 +160,7 @@ const float* Forward::logits(std::span<const int64_t> rows) {
           std::memcpy(embedded_.row(first + r) + unit * unit_rows, p + r * unit_rows, unit_rows * 4);
       });
       pool_.barrier();
-      for (int64_t first = 0; first < count; first += table_.tile_rows)
+      for (int64_t first = 0; first < count; first += tile_rows_)
         me.last_projected.write(first, tile_count(first, count), embedded_.row(first), embedded_.stride, 0,
                                 spec_.embedding_dim);
       input = &me.last_projected;

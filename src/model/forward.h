@@ -136,6 +136,7 @@ class Forward {
   const kernels::Table& table_;
   ThreadPool& pool_;
   const Precision precision_;
+  int tile_rows_ = 1;  // the most rows of a tile, in all formats that the weights want
   KvLayout kv_layout_;
   AttentionEngine attention_;
 
@@ -177,7 +178,7 @@ template <class Emit>
 void Forward::multiply(const Linear& linear, const Tiles& input, int64_t rows, Worker& me, Emit&& emit) {
   const Range mine = share(linear.weight.units(), me.thread, pool_.size());
   for (int64_t unit = mine.begin; unit < mine.end; unit++) {
-    for (int64_t first = 0; first < rows; first += table_.tile_rows) {
+    for (int64_t first = 0; first < rows; first += tile_rows_) {
       const int count = tile_count(first, rows);
       product(linear, unit, input, first, count, me.products.data());
       emit(unit, first, count, me.products.data());

@@ -89,7 +89,7 @@ void Forward::expand(const Dense& spec, const MlpWeights& weights, const Tiles& 
                      Worker& me) {
   const Range mine = share(weights.up.weight.units(), me.thread, pool_.size());
   for (int64_t unit = mine.begin; unit < mine.end; unit++)
-    for (int64_t first = 0; first < rows; first += table_.tile_rows)
+    for (int64_t first = 0; first < rows; first += tile_rows_)
       expand_unit(spec, weights, input, unit, first, tile_count(first, rows), expanded, me);
 }
 
@@ -130,7 +130,7 @@ void Forward::tile_experts(const Experts& spec) {
     if (expert_tile_count_ == expert_tiles_.size()) expert_tiles_.emplace_back();
     ExpertTile& tile = expert_tiles_[expert_tile_count_];
     tile.expert = expert;
-    tile.first_row = static_cast<int64_t>(expert_tile_count_) * table_.tile_rows;
+    tile.first_row = static_cast<int64_t>(expert_tile_count_) * tile_rows_;
     tile.rows.clear();
     expert_tile_count_++;
     return tile;
@@ -142,9 +142,9 @@ void Forward::tile_experts(const Experts& spec) {
   }
   for (int64_t e = 0; e < spec.count; e++) {
     const auto& rows = of_expert[static_cast<size_t>(e)];
-    for (size_t first = 0; first < rows.size(); first += static_cast<size_t>(table_.tile_rows)) {
+    for (size_t first = 0; first < rows.size(); first += static_cast<size_t>(tile_rows_)) {
       ExpertTile& tile = next_tile(e);
-      const size_t last = std::min(rows.size(), first + static_cast<size_t>(table_.tile_rows));
+      const size_t last = std::min(rows.size(), first + static_cast<size_t>(tile_rows_));
       tile.rows.assign(rows.begin() + static_cast<ptrdiff_t>(first), rows.begin() + static_cast<ptrdiff_t>(last));
     }
   }

@@ -10,12 +10,12 @@ namespace foretell {
 using kernels::unit_rows;
 
 int Forward::tile_count(int64_t first_row, int64_t rows) const {
-  return static_cast<int>(std::min<int64_t>(table_.tile_rows, rows - first_row));
+  return static_cast<int>(std::min<int64_t>(tile_rows_, rows - first_row));
 }
 
 Range Forward::tile_share(int64_t rows, int thread) const {
-  const Range tiles = share((rows + table_.tile_rows - 1) / table_.tile_rows, thread, pool_.size());
-  return {tiles.begin * table_.tile_rows, std::min(tiles.end * table_.tile_rows, rows)};
+  const Range tiles = share((rows + tile_rows_ - 1) / tile_rows_, thread, pool_.size());
+  return {tiles.begin * tile_rows_, std::min(tiles.end * tile_rows_, rows)};
 }
 
 void Forward::norm_rows(MaybeNorm norm, const float* x, int64_t stride, int64_t cols, int64_t count, float* out,
@@ -52,7 +52,7 @@ const Tiles& Forward::inputs(Inputs& inputs, const float* rows, int64_t stride, 
     return own;
   }
   const Range mine = tile_share(rows_, me.thread);
-  for (int64_t first = mine.begin; first < mine.end; first += table_.tile_rows)
+  for (int64_t first = mine.begin; first < mine.end; first += tile_rows_)
     write(inputs.shared, first, tile_count(first, rows_));
   pool_.barrier();
   return inputs.shared;

@@ -9,12 +9,12 @@ constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * t
 
 }  // namespace
 
-Tiles::Tiles(const kernels::Table& table, const InputFormats& formats, int64_t max_rows, int64_t cols)
-    : table_(&table), formats_(formats) {
-  const int64_t tiles = (max_rows + table.tile_rows - 1) / table.tile_rows;
+Tiles::Tiles(const kernels::Table& table, const InputFormats& formats, int tile_rows, int64_t max_rows, int64_t cols)
+    : table_(&table), formats_(formats), tile_rows_(tile_rows) {
+  const int64_t tiles = (max_rows + tile_rows - 1) / tile_rows;
   const int64_t groups = (cols + kernels::group_size - 1) / kernels::group_size;
-  float_bytes_ = round_up(cols, 16) * table.tile_rows * 4;
-  integer_bytes_ = groups * kernels::int8_group_bytes(table.tile_rows);
+  float_bytes_ = round_up(cols, 16) * tile_rows * 4;
+  integer_bytes_ = groups * kernels::int8_group_bytes(tile_rows);
   pair_bytes_ = 2 * integer_bytes_;  // two halves of tile_rows / 2 rows, each with two terms a row
   if (formats.floats) floats_ = AlignedBuffer<std::byte>(tiles * float_bytes_);
   if (formats.integers) integers_ = AlignedBuffer<std::byte>(tiles * integer_bytes_);
@@ -22,7 +22,7 @@ Tiles::Tiles(const kernels::Table& table, const InputFormats& formats, int64_t m
 }
 
 std::byte* Tiles::tile(const AlignedBuffer<std::byte>& buffer, int64_t first_row, int64_t tile_bytes) const {
-  return buffer.data() + first_row / table_->tile_rows * tile_bytes;
+  return buffer.data() + first_row / tile_rows_ * tile_bytes;
 }
 
 void Tiles::write(int64_t first_row, int count, const float* x, int64_t stride, int64_t first, int64_t cols) {
@@ -33,7 +33,7 @@ void Tiles::write(int64_t first_row, int count, const float* x, int64_t stride, 
     table_->int8_tile(x, stride, count, whole,
                       tile(integers_, first_row, integer_bytes_) + group * kernels::int8_group_bytes(count));
   if (!formats_.pairs) return;
-  const int half = table_->tile_rows / 2;
+  const int half = tile_rows_ / 2;
   for (int r = 0; r < count; r += half) {
     const int rows = std::min(half, count - r);
     std::byte* to = tile(pairs_, first_row, pair_bytes_) + (r > 0 ? pair_bytes_ / 2 : 0);
@@ -52,7 +52,7 @@ void Tiles::multiply(InputFormat input, kernels::Format format, kernels::Scale s
     case InputFormat::Int8Pair:
       break;
   }
-  const int half = table_->tile_rows / 2;
+  const int half = tile_rows_ / 2;
   float terms[kernels::max_tile_rows * kernels::unit_rows];
   for (int r = 0; r < count; r += half) {
     const int rows = std::min(half, count - r);

@@ -20,7 +20,8 @@ struct InputFormats {
 class Tiles {
  public:
   Tiles() = default;
-  Tiles(const kernels::Table& table, const InputFormats& formats, int64_t max_rows, int64_t cols);
+  // `tile_rows` rows stand together, not more than the table takes of these formats.
+  Tiles(const kernels::Table& table, const InputFormats& formats, int tile_rows, int64_t max_rows, int64_t cols);
 
   // Writes columns [first, first + cols) of the tile that begins at row `first_row`, a multiple of tile_rows: `count`
   // rows of x, `stride` floats apart. Where integers are kept, `first` is a multiple of 32, and x holds whole groups.
@@ -35,6 +36,7 @@ class Tiles {
 
   const kernels::Table* table_ = nullptr;
   InputFormats formats_;
+  int tile_rows_ = 1;
   int64_t float_bytes_ = 0, integer_bytes_ = 0, pair_bytes_ = 0;  // of one tile
   AlignedBuffer<std::byte> floats_, integers_, pairs_;
 };

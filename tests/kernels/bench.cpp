@@ -5,6 +5,7 @@
 // additions takes, measured beside each sample: what the clock's own counter calls a cycle is seldom the core's.
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -38,6 +39,7 @@ double cycle_seconds() {
   uint64_t sum = 1, addend = 3;
   asm volatile("" : "+r"(addend));
   const auto begin = Clock::now();
+#pragma GCC unroll 16
   for (int i = 0; i < steps; i++) {
     sum += addend;
     asm volatile("" : "+r"(sum));
@@ -118,7 +120,7 @@ class Bench {
     for (const Table* table : usable_tables())
       if (options_.tables.empty() || std::count(options_.tables.begin(), options_.tables.end(), table->name) > 0)
         tables_.push_back(table);
-    std::printf("%-46s", "");
+    std::printf("%-46s", ("core at " + std::to_string(std::lround(1e-6 / cycle_seconds())) + " MHz").c_str());
     for (const Table* table : tables_) std::printf(" %9s", table->name);
     std::printf("\n");
   }
@@ -162,7 +164,7 @@ void Bench::products() const {
     const auto unit = weights(unit_bytes(kind.format, kind.scale, cols));
     for (const bool one : {false, true})
       line(kind.name() + (one ? ", 1 row" : ", a tile of rows"), [&](const Table& t) {
-        const int rows = one ? 1 : t.tile_rows;
+        const int rows = one ? 1 : kind.integers ? t.tile_rows : t.float_tile_rows;
         kind.tile(t, x.data(), rows, cols, tile.data());
         const auto call = [&] { kind.product(t)(unit.data(), cols, tile.data(), rows, out.data()); };
         return static_cast<double>(rows * unit_rows * cols) / cycles(call, options_);

@@ -110,7 +110,7 @@ using Writer = void (*)(const float*, int64_t, int, int64_t, void*);
 // The products of rows [0, rows) of x with a unit, in tiles of at most the table's rows.
 std::vector<float> multiply(const Table& table, Table::Product product, Writer write, int terms, const void* unit,
                             int64_t cols, const std::vector<float>& x, int rows) {
-  const int most = table.tile_rows / terms;
+  const int most = (write == table.float_tile ? table.float_tile_rows : table.tile_rows) / terms;
   std::vector<float> out;
   for (int first = 0; first < rows; first += most) {
     const int count = std::min(most, rows - first);
@@ -156,7 +156,7 @@ TEST_CASE("products of every weight format agree with a reference, and bit by bi
   Numbers numbers(1);
   for (const Kind kind : kinds) {
     for (const int64_t cols : {32, 64, 96, 320, 1056}) {
-      for (const int rows : {1, 2, 3, 4, 5, 7, 8, 13}) {
+      for (const int rows : {1, 2, 3, 4, 5, 7, 8, 11, 12, 13}) {
         const size_t shift = static_cast<size_t>(numbers.bits() % 3) * 4;
         const Unit unit = make_unit(kind.format, kind.scale, cols, shift, numbers);
         const std::vector<float> x = numbers.values(rows * cols);
