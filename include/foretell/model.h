@@ -28,10 +28,14 @@ namespace foretell {
 // How activations are computed. Weights are used as they are stored in each, but for types that no kernel computes with
 // (Model::rounded_weights).
 enum class Precision {
-  Fast,   // 8-bit activations and KV cache where the weights are quantized, else float32
-  High,   // activations in two 8-bit terms (16 bits), float32 KV cache
+  Fast,   // 8-bit activations where the weights are quantized, else float32
+  High,   // activations in two 8-bit terms (16 bits)
   Exact,  // float32 throughout
 };
+
+// How the keys and values of the tokens read are kept. Auto: with quantized weights in 8 bits at Precision::Fast and
+// in float16 at Precision::High, else in float32.
+enum class KvCacheFormat { Auto, Float32, Float16, Int8 };
 
 // A LoRA adapter in PEFT's layout (adapter_config.json and adapter_model.safetensors), and how strongly it acts.
 struct AdapterChoice {
@@ -41,6 +45,7 @@ struct AdapterChoice {
 
 struct LoadOptions {
   Precision precision = Precision::Fast;
+  KvCacheFormat kv_cache = KvCacheFormat::Auto;
   std::vector<AdapterChoice> adapters = {};  // applied while loading, in order
   int quantize_bits = 0;  // 8 or 4: float weights are quantized so while loading; 0: used as they are
   int threads = 0;        // 0: the physical cores that the process may use

@@ -37,6 +37,15 @@ void add_precision_option(CLI::App& command, Context& context) {
       {{"fast", Precision::Fast}, {"high", Precision::High}, {"exact", Precision::Exact}},
       "How activations are computed: in 8 bits where the weights are quantized, in 16, or in float32 throughout")
       ->group("Model");
+  add_choice<KvCacheFormat>(
+      command, "--kv-bits", context.options.kv_cache,
+      {{"auto", KvCacheFormat::Auto},
+       {"32", KvCacheFormat::Float32},
+       {"16", KvCacheFormat::Float16},
+       {"8", KvCacheFormat::Int8}},
+      "How keys and values are kept; auto: with quantized weights 8 at --precision fast and 16 at "
+      "high, else 32")
+      ->group("Model");
 }
 
 void add_compute_options(CLI::App& command, Context& context) {

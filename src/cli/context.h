@@ -20,6 +20,7 @@ struct CommonOptions {
   std::string model;  // as it was given; empty: the default model
   std::optional<int64_t> threads;
   Precision precision = Precision::Fast;
+  KvCacheFormat kv_cache = KvCacheFormat::Auto;
   int quantize_bits = 0;
   std::vector<std::string> adapters;  // DIR or DIR:SCALE
   std::string isa;                    // empty: the best
@@ -46,7 +47,7 @@ CLI::App& add_command(CLI::App& app, Context& context, const std::string& name, 
 // The common options by what they are about; a command adds those that mean something to it.
 void add_model_option(CLI::App& command, Context& context, bool positional = false);  // -m
 void add_compute_options(CLI::App& command, Context& context);   // -t, --precision, --quantize, -c, --isa
-void add_precision_option(CLI::App& command, Context& context);  // --precision alone
+void add_precision_option(CLI::App& command, Context& context);  // --precision and --kv-bits
 void add_seed_option(CLI::App& command, Context& context);       // --seed
 void add_output_options(CLI::App& command, Context& context, bool json = true);  // --json, --color, -q, -v
 

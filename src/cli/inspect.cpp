@@ -191,7 +191,8 @@ Inspection look(const Context& context, const InspectOptions& options) {
   }
   const bool quantized = is_quantized(checkpoint);
   seen.kv_bytes_per_token =
-      KvLayout(seen.spec, kv_format(seen.spec, quantized, context.options.precision)).bytes_per_token();
+      KvLayout(seen.spec, kv_format(seen.spec, quantized, context.options.precision, context.options.kv_cache))
+          .bytes_per_token();
   seen.context = context.options.context.value_or(seen.spec.context);
   if (seen.spec.positions && seen.context > seen.spec.positions->count)
     throw UsageError({.what = "--context is more than the model has positions for",

@@ -137,6 +137,7 @@ Model load_model(const fs::path& path, const Context& context) {
   const InterruptGuard guard;
   Progress progress("Loading the model", context.err_terminal.interactive && !o.quiet, context.err_terminal.width);
   LoadOptions load{.precision = o.precision,
+                   .kv_cache = o.kv_cache,
                    .quantize_bits = o.quantize_bits,
                    .threads = static_cast<int>(o.threads.value_or(0)),
                    .isa = o.isa,

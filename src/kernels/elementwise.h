@@ -131,6 +131,11 @@ float to_int16(const float* x, int64_t n, int16_t* out) {
   return largest / 32767.0f;
 }
 
+void to_f16(const float* x, int64_t n, uint16_t* out) {
+  const V most = all(65504.0f);
+  for (int64_t i = 0; i < n; i += 16) store_f16(out + i, max(all(0.0f) - most, min(load(x + i), most)));
+}
+
 void float_tile(const float* x, int64_t stride, int rows, int64_t cols, void* tile) {
   auto* out = static_cast<float*>(tile);
   if (rows == 1) {

@@ -92,14 +92,15 @@ void float_product(const void* unit, int64_t cols, const void* tile, int rows, f
   float_product_of<F, S>(unit, cols, static_cast<const float*>(tile), rows, out);
 }
 
-template <int R, int N>
-inline void matrix_block(const float* a, int64_t a_stride, const float* b, int64_t b_stride, int64_t k, float* out,
-                         int64_t out_stride) {
+template <Format F, int R, int N>
+inline void matrix_block(const float* a, int64_t a_stride, const unsigned char* b, int64_t b_stride, int64_t k,
+                         float* out, int64_t out_stride) {
+  constexpr int element = F == Format::Float32 ? 4 : 2;
   V acc[R][N];
   FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int n = 0; n < N; n++) acc[r][n] = all(0.0f);
-  for (int64_t i = 0; i < k; i++, b += b_stride) {
+  for (int64_t i = 0; i < k; i++, b += b_stride * element) {
     V v[N];
-    FORETELL_UNROLL for (int n = 0; n < N; n++) v[n] = load(b + 16 * n);
+    FORETELL_UNROLL for (int n = 0; n < N; n++) v[n] = load_weights<F>(b + 16 * element * n);
     FORETELL_UNROLL for (int r = 0; r < R; r++) {
       const V x = all(a[r * a_stride + i]);
       FORETELL_UNROLL for (int n = 0; n < N; n++) acc[r][n] = fma(v[n], x, acc[r][n]);
@@ -109,22 +110,28 @@ inline void matrix_block(const float* a, int64_t a_stride, const float* b, int64
       store(out + r * out_stride + 16 * n, acc[r][n]);
 }
 
-template <int N>
-inline void matrix_column_block(const float* a, int64_t a_stride, int rows, const float* b, int64_t b_stride, int64_t k,
-                                float* out, int64_t out_stride) {
+template <Format F, int N>
+inline void matrix_column_block(const float* a, int64_t a_stride, int rows, const unsigned char* b, int64_t b_stride,
+                                int64_t k, float* out, int64_t out_stride) {
   int r = 0;
   for (; r + matrix_rows <= rows; r += matrix_rows)
-    matrix_block<matrix_rows, N>(a + r * a_stride, a_stride, b, b_stride, k, out + r * out_stride, out_stride);
+    matrix_block<F, matrix_rows, N>(a + r * a_stride, a_stride, b, b_stride, k, out + r * out_stride, out_stride);
+  for (; r + 3 <= rows; r += 3)
+    matrix_block<F, 3, N>(a + r * a_stride, a_stride, b, b_stride, k, out + r * out_stride, out_stride);
   for (; r < rows; r++)
-    matrix_block<1, N>(a + r * a_stride, a_stride, b, b_stride, k, out + r * out_stride, out_stride);
+    matrix_block<F, 1, N>(a + r * a_stride, a_stride, b, b_stride, k, out + r * out_stride, out_stride);
 }
 
-void matrix_product(const float* a, int64_t a_stride, int rows, const float* b, int64_t b_stride, int64_t k, int64_t n,
+template <Format F>
+void matrix_product(const float* a, int64_t a_stride, int rows, const void* b, int64_t b_stride, int64_t k, int64_t n,
                     float* out, int64_t out_stride) {
+  constexpr int element = F == Format::Float32 ? 4 : 2;
+  const auto* columns = static_cast<const unsigned char*>(b);
   int64_t c = 0;
   for (; c + 16 * matrix_vectors <= n; c += 16 * matrix_vectors)
-    matrix_column_block<matrix_vectors>(a, a_stride, rows, b + c, b_stride, k, out + c, out_stride);
-  for (; c < n; c += 16) matrix_column_block<1>(a, a_stride, rows, b + c, b_stride, k, out + c, out_stride);
+    matrix_column_block<F, matrix_vectors>(a, a_stride, rows, columns + c * element, b_stride, k, out + c, out_stride);
+  for (; c < n; c += 16)
+    matrix_column_block<F, 1>(a, a_stride, rows, columns + c * element, b_stride, k, out + c, out_stride);
 }
 
 }  // namespace

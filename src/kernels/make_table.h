@@ -30,12 +30,14 @@ constexpr Table make_table(const char* name) {
   t.rms_norm = rms_norm;
   t.layer_norm = layer_norm;
   t.activate = activate;
-  t.matrix_product = matrix_product;
+  t.matrix_product[static_cast<int>(Format::Float32)] = matrix_product<Format::Float32>;
+  t.matrix_product[static_cast<int>(Format::Float16)] = matrix_product<Format::Float16>;
   t.integer_product = integer_product;
   t.softmax = softmax;
   t.integer_softmax = integer_softmax;
   t.to_int8 = to_int8;
   t.to_int16 = to_int16;
+  t.to_f16 = to_f16;
   t.mix = mix;
   t.merge = merge;
   return t;

@@ -82,8 +82,10 @@ struct Table {
   void (*activate)(Function f, const float* x, const float* times, int64_t n, float* y);
 
   // out[rows][n] = a[rows][k] x b[k][n]; n is a multiple of 16. One sum for each output, in the order of k.
-  void (*matrix_product)(const float* a, int64_t a_stride, int rows, const float* b, int64_t b_stride, int64_t k,
-                         int64_t n, float* out, int64_t out_stride);
+  // b's type is the index: Format::Float32 or Float16; strides are in elements.
+  using MatrixProduct = void (*)(const float* a, int64_t a_stride, int rows, const void* b, int64_t b_stride, int64_t k,
+                                 int64_t n, float* out, int64_t out_stride);
+  MatrixProduct matrix_product[2];
   // The same in integers: a is int16, b int8 in pairs along k: [pairs][n][2], `b_stride` bytes from pair to pair.
   // Exact.
   void (*integer_product)(const int16_t* a, int64_t a_stride, int rows, const int8_t* b, int64_t b_stride,
@@ -97,6 +99,8 @@ struct Table {
   // x[n] to integers of the largest magnitude 127 or 32767; the scale is returned. n is a multiple of 16.
   float (*to_int8)(const float* x, int64_t n, int8_t* out);
   float (*to_int16)(const float* x, int64_t n, int16_t* out);
+  // To binary16, at most its largest number.
+  void (*to_f16)(const float* x, int64_t n, uint16_t* out);
   // Turns each `block` of x (a power of two from 16 on; n is a multiple of it) by the Walsh-Hadamard matrix over
   // sqrt(block), which is its own inverse and leaves products of two vectors as they are. Rounding to integers then
   // loses less, since what stood out in one dimension is spread over all (Ashkboos et al., QuaRot, arXiv:2404.00456).

@@ -28,6 +28,11 @@ inline void store(float* p, V a) {
   _mm256_storeu_ps(p, a.l);
   _mm256_storeu_ps(p + 8, a.h);
 }
+inline void store_f16(uint16_t* p, V a) {
+  auto* q = reinterpret_cast<__m128i*>(p);
+  _mm_storeu_si128(q, _mm256_cvtps_ph(a.l, _MM_FROUND_TO_NEAREST_INT));
+  _mm_storeu_si128(q + 1, _mm256_cvtps_ph(a.h, _MM_FROUND_TO_NEAREST_INT));
+}
 inline V all(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
 inline V operator+(V a, V b) { return {_mm256_add_ps(a.l, b.l), _mm256_add_ps(a.h, b.h)}; }
 inline V operator-(V a, V b) { return {_mm256_sub_ps(a.l, b.l), _mm256_sub_ps(a.h, b.h)}; }

@@ -27,6 +27,12 @@ inline float float_of_half(uint16_t h) {
   if (magnitude >= 0x0400u) return as_float(sign | ((magnitude << 13) + 0x38000000u));
   return as_float(sign | as_bits(static_cast<float>(magnitude) * 0x1p-24f));
 }
+inline uint16_t half_of_float(float x) {  // to nearest, ties to even; |x| at most 65,504
+  const uint32_t bits = as_bits(x), sign = bits >> 16 & 0x8000u, magnitude = bits & 0x7fffffffu;
+  if (magnitude >= 0x38800000u)
+    return static_cast<uint16_t>(sign | (magnitude + 0xfffu + (magnitude >> 13 & 1u) - 0x38000000u) >> 13);
+  return static_cast<uint16_t>(sign | (as_bits(as_float(magnitude) + 0.5f) - 0x3f000000u));  // subnormal
+}
 inline V load(const float* p) {
   return lanes([=](int i) { return p[i]; });
 }
@@ -41,6 +47,9 @@ inline V load_i32(const int32_t* p) {
 }
 inline void store(float* p, V a) {
   for (int i = 0; i < 16; i++) p[i] = a.f[i];
+}
+inline void store_f16(uint16_t* p, V a) {
+  for (int i = 0; i < 16; i++) p[i] = half_of_float(a.f[i]);
 }
 inline V all(float x) {
   return lanes([=](int) { return x; });

@@ -85,7 +85,7 @@ AttentionEngine::AttentionEngine(const ModelSpec& spec, const Weights& weights, 
     w.key = AlignedBuffer<float>(key_stride);
     w.value = AlignedBuffer<float>(value_stride);
     w.nothing = AlignedBuffer<float>(value_stride);
-    w.integers = AlignedBuffer<int8_t>(std::max(key_stride, value_stride));
+    w.scratch = AlignedBuffer<int8_t>(2 * std::max(key_stride, value_stride));
     w.output = AlignedBuffer<float>(output_stride_);
     workers_.push_back(std::move(w));
   }
@@ -261,7 +261,7 @@ void AttentionEngine::remember(size_t layer, const Projections& in, const Piece&
     apply_norm(table_, *a.value_norm, w.value_norm.weight.data(), w.value_norm.bias.data(), value, a.value_head_dim,
                value);
   const auto head = layout_.head(piece.cache->block(position / chunk_keys), layer, kv_head);
-  layout_.store(table_, head, layer, position % chunk_keys, key, value, worker.integers.data());
+  layout_.store(table_, head, layer, position % chunk_keys, key, value, worker.scratch.data());
 }
 
 AttentionEngine::QueryRows AttentionEngine::gather_queries(size_t layer, const Projections& in, const Piece& piece,
@@ -287,23 +287,24 @@ AttentionEngine::QueryRows AttentionEngine::gather_queries(size_t layer, const P
       for (int64_t d = 0; d < a.head_dim; d++) query[d] *= factor;
     }
     if (layout_.key_mix(layer) > 0) table_.mix(query, a.head_dim, layout_.key_mix(layer));
-    if (layout_.format() == KvFormat::Int8)
+    if (layout_.format() == KvCacheFormat::Int8)
       worker.query_scales[static_cast<size_t>(buffer + r)] =
           table_.to_int16(query, stride, worker.queries16.data() + (buffer + r) * stride);
   }
   return rows;
 }
 
-// Scores of `end` keys, their softmax, and the sum of the values so weighted; all in float32.
+// Scores of `end` keys, their softmax, and the sum of the values so weighted; computed in float32.
 void AttentionEngine::weigh_floats(size_t layer, int64_t kv_head, int64_t first_key, const KvLayout::Head& head,
                                    int end, const QueryRows& rows, Worker& worker) {
   const Attention& a = attention(layer);
   const int64_t key_stride = layout_.key_stride(layer), value_stride = layout_.value_stride(layer);
-  const auto* keys = reinterpret_cast<const float*>(head.keys);
+  const auto product = table_.matrix_product[static_cast<int>(
+      layout_.format() == KvCacheFormat::Float16 ? kernels::Format::Float16 : kernels::Format::Float32)];
   for (int b = 0; b < end; b += key_columns)
-    table_.matrix_product(worker.queries.data() + rows.first * key_stride, key_stride, rows.rows,
-                          keys + b * round_up(a.head_dim, 2), key_columns, a.head_dim, key_columns,
-                          worker.scores.data() + b, chunk_keys);
+    product(worker.queries.data() + rows.first * key_stride, key_stride, rows.rows,
+            head.keys + b * round_up(a.head_dim, 2) * layout_.element_bytes(), key_columns, a.head_dim, key_columns,
+            worker.scores.data() + b, chunk_keys);
   for (int r = 0; r < rows.rows; r++) {
     SoftmaxRow& row = worker.chunk[static_cast<size_t>(r)];
     float* scores = worker.scores.data() + r * chunk_keys;
@@ -319,8 +320,8 @@ void AttentionEngine::weigh_floats(size_t layer, int64_t kv_head, int64_t first_
     if (done > 0) table_.softmax(row, scores);
     if (done < end) std::memset(scores + done, 0, static_cast<size_t>(end - done) * 4);
   }
-  table_.matrix_product(worker.scores.data(), chunk_keys, rows.rows, reinterpret_cast<const float*>(head.values),
-                        value_stride, end, value_stride, worker.gathered.data(), value_stride);
+  product(worker.scores.data(), chunk_keys, rows.rows, head.values, value_stride, end, value_stride,
+          worker.gathered.data(), value_stride);
 }
 
 // The same with 8-bit keys and values, and queries and weights in 16 bits: the products are exact.
@@ -371,7 +372,7 @@ void AttentionEngine::attend_chunk(size_t layer, const KvCache& cache, int64_t k
     row.scale = a.logit_cap == 0 ? a.scale * log2_e : a.scale;
   }
   const auto head = layout_.head(cache.block(chunk), layer, kv_head);
-  if (layout_.format() == KvFormat::Int8) {
+  if (layout_.format() == KvCacheFormat::Int8) {
     weigh_integers(layer, head, end, rows, worker);
   } else {
     weigh_floats(layer, kv_head, first_key, head, end, rows, worker);

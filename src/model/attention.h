@@ -80,9 +80,9 @@ class AttentionEngine {
     std::vector<kernels::SoftmaxRow> chunk, running;  // [rows]
     AlignedBuffer<float> key, value;                  // one head's, padded with zeros
     AlignedBuffer<float> nothing;                     // [value stride] zeros
-    AlignedBuffer<int8_t> integers;
-    AlignedBuffer<float> output;   // [heads * value_head_dim], for a batch of one row
-    std::vector<QueryRows> split;  // [kv heads], for a batch of one row; no rows: not gathered yet
+    AlignedBuffer<int8_t> scratch;                    // for KvLayout::store
+    AlignedBuffer<float> output;                      // [heads * value_head_dim], for a batch of one row
+    std::vector<QueryRows> split;                     // [kv heads], for a batch of one row; no rows: not gathered yet
   };
   struct Task {
     int64_t piece, first, count;  // rows of a piece, from `first` on

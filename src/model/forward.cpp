@@ -8,13 +8,13 @@ namespace foretell {
 using kernels::unit_rows;
 
 Forward::Forward(const ModelSpec& spec, const Weights& weights, const kernels::Table& table, ThreadPool& pool,
-                 Precision precision)
+                 Precision precision, KvCacheFormat kv_cache)
     : spec_(spec),
       weights_(weights),
       table_(table),
       pool_(pool),
       precision_(precision),
-      kv_layout_(spec, kv_format(spec, weights.quantized, precision)),
+      kv_layout_(spec, kv_format(spec, weights.quantized, precision, kv_cache)),
       attention_(spec, weights, table, kv_layout_, pool, max_rows) {
   make_buffers();
 }

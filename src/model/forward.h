@@ -44,7 +44,7 @@ struct Inputs {
 class Forward {
  public:
   Forward(const ModelSpec& spec, const Weights& weights, const kernels::Table& table, ThreadPool& pool,
-          Precision precision);
+          Precision precision, KvCacheFormat kv_cache);
 
   static constexpr int64_t max_rows = 256;       // tokens of one batch
   static constexpr int64_t max_logit_rows = 16;  // rows of logits that are computed at once

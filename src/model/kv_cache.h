@@ -2,11 +2,12 @@
 // and the state of layers that carry one along instead.
 //
 // A block holds, for each layer and each key-value head, four areas in the layouts and the order that attention reads:
-//   keys          float: [key columns of 64][key_dim][64]; int8: the same with pairs of dimensions together,
+//   keys          floats of 32 or 16 bits: [key columns of 64][key_dim][64]; int8: the same with pairs of dimensions
+//   together,
 //                 [..][key_dim/2][64][2]
 //   key scales    [256] floats, for int8
 //   value scales  [256] floats, for int8
-//   values        float: [256][value_dim rounded up to 16]; int8: pairs of keys together,
+//   values        floats: [256][value_dim rounded up to 16]; int8: pairs of keys together,
 //                 [128][value_dim rounded up][2]
 #pragma once
 
@@ -22,13 +23,17 @@
 
 namespace foretell {
 
-enum class KvFormat : uint8_t { Float32, Int8 };
-// `quantized`: the weights of the layers' matrices are.
-KvFormat kv_format(const ModelSpec& spec, bool quantized, Precision precision);
+// How keys and values are kept: as asked for or, with KvCacheFormat::Auto, as goes with the weights (`quantized`: those
+// of the layers' matrices are) and the precision. Throws Error where the model's cannot be kept in 8 bits.
+KvCacheFormat kv_format(const ModelSpec& spec, bool quantized, Precision precision, KvCacheFormat asked);
+
+constexpr int64_t kv_element_bytes(KvCacheFormat f) {
+  return f == KvCacheFormat::Int8 ? 1 : f == KvCacheFormat::Float16 ? 2 : 4;
+}
 
 class KvLayout {
  public:
-  KvLayout(const ModelSpec& spec, KvFormat format);
+  KvLayout(const ModelSpec& spec, KvCacheFormat format);
 
   struct Head {
     std::byte* keys = nullptr;
@@ -38,15 +43,16 @@ class KvLayout {
   };
   Head head(std::byte* block, size_t layer, int64_t head) const;
 
-  KvFormat format() const { return format_; }
+  KvCacheFormat format() const { return format_; }
+  int64_t element_bytes() const { return kv_element_bytes(format_); }
   int64_t block_bytes() const { return block_bytes_; }
   // Floats of the state of all layers and of those before `layer`; 0 where no layer has one.
   int64_t state_size() const { return state_size_; }
   int64_t state_offset(size_t layer) const { return layers_[layer].state_offset; }
   int64_t bytes_per_token() const { return bytes_per_token_; }  // what one token's keys and values take
 
-  // Keeps a token's key and value, at `slot` of the block; they are mixed in place. `scratch` holds as many bytes as
-  // the larger of the two has elements.
+  // Keeps a token's key and value, at `slot` of the block; they are mixed in place. `scratch` holds twice as many
+  // bytes as the larger of the two has elements.
   void store(const kernels::Table& table, const Head& head, size_t layer, int64_t slot, float* key, float* value,
              int8_t* scratch) const;
 
@@ -63,7 +69,7 @@ class KvLayout {
     int64_t offset, head_bytes, key_dim, key_stride, value_dim, value_stride, key_bytes, value_bytes, scale_bytes,
         key_mix, value_mix, state_offset;
   };
-  KvFormat format_;
+  KvCacheFormat format_;
   std::vector<Layer> layers_;
   int64_t block_bytes_ = 0, bytes_per_token_ = 0, state_size_ = 0;
 };

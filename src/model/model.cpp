@@ -26,7 +26,7 @@ class Model::Implementation {
     weights_ =
         bind(family, spec_, std::move(checkpoint), pool_,
              {.quantize_bits = options.quantize_bits, .precision = options.precision, .progress = options.progress});
-    forward_ = std::make_unique<Forward>(spec_, weights_, table_, pool_, options.precision);
+    forward_ = std::make_unique<Forward>(spec_, weights_, table_, pool_, options.precision, options.kv_cache);
   }
 
   void step(std::span<const Span> spans, const LogitsCallback& on_logits, const std::function<bool()>& stop);

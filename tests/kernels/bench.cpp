@@ -186,11 +186,11 @@ void Bench::attention() const {
     const int64_t work = rows * dim * chunk_keys;
     rate("matrix_product" + qk, work, [&](const Table& t) {
       for (int k = 0; k < chunk_keys; k += key_columns)
-        t.matrix_product(a.data(), dim, rows, b.data() + k * dim, key_columns, dim, key_columns, out.data() + k,
-                         chunk_keys);
+        t.matrix_product[0](a.data(), dim, rows, b.data() + k * dim, key_columns, dim, key_columns, out.data() + k,
+                            chunk_keys);
     });
     rate("matrix_product" + pv, work, [&](const Table& t) {
-      t.matrix_product(a.data(), chunk_keys, rows, b.data(), dim, chunk_keys, dim, out.data(), dim);
+      t.matrix_product[0](a.data(), chunk_keys, rows, b.data(), dim, chunk_keys, dim, out.data(), dim);
     });
     rate("integer_product" + qk, work, [&](const Table& t) {
       for (int k = 0; k < chunk_keys; k += key_columns)

@@ -273,6 +273,25 @@ TEST_CASE("norms and activations agree with a reference, and bit by bit between 
   }
 }
 
+TEST_CASE("floats become halves alike on every instruction set, and never infinite") {
+  Numbers numbers(9);
+  std::vector<float> x(4096);
+  for (float& v : x) v = std::bit_cast<float>(numbers.bits());
+  for (float& v : x) v = std::isnan(v) ? 0.0f : v;
+  const std::vector<float> special = {0.0f,     -0.0f,    65504.0f, 65520.0f, -1e30f, 6.1e-5f,
+                                      5.96e-8f, 2.98e-8f, 1e-40f,   2049.0f,  2051.0f};
+  std::copy(special.begin(), special.end(), x.begin());
+  for (const Table* table : usable_tables()) {
+    CAPTURE(table->name);
+    std::vector<uint16_t> halves(x.size());
+    table->to_f16(x.data(), static_cast<int64_t>(x.size()), halves.data());
+    bool same = true;
+    for (size_t i = 0; i < x.size(); i++)
+      same = same && halves[i] == f16_from_float(std::clamp(x[i], -65504.0f, 65504.0f));
+    CHECK(same);
+  }
+}
+
 TEST_CASE("matrix products agree with a reference, and bit by bit between instruction sets") {
   Numbers numbers(4);
   for (const int rows : {1, 3, 6, 8, 13})
@@ -283,12 +302,18 @@ TEST_CASE("matrix products agree with a reference, and bit by bit between instru
         std::vector<int8_t> b8(b.size());
         for (int16_t& v : a16) v = static_cast<int16_t>(numbers.bits());
         for (int8_t& v : b8) v = static_cast<int8_t>(numbers.bits() % 255 - 127);
-        std::vector<float> first;
+        std::vector<float> first, halved(b.size());
+        for (size_t i = 0; i < b.size(); i++) halved[i] = float_from_f16(f16_from_float(b[i]));
         for (const Table* table : usable_tables()) {
           CAPTURE(table->name, rows, n, k);
-          std::vector<float> out(static_cast<size_t>(rows * n));
+          std::vector<float> out(static_cast<size_t>(rows * n)), of_halves(out.size()), of_halved(out.size());
+          std::vector<uint16_t> halves(b.size());
+          for (size_t i = 0; i < b.size(); i += 16) table->to_f16(b.data() + i, 16, halves.data() + i);
+          table->matrix_product[1](a.data(), k, rows, halves.data(), n, k, n, of_halves.data(), n);
+          table->matrix_product[0](a.data(), k, rows, halved.data(), n, k, n, of_halved.data(), n);
+          CHECK(same_bits(of_halves, of_halved));
           std::vector<int32_t> integers(out.size());
-          table->matrix_product(a.data(), k, rows, b.data(), n, k, n, out.data(), n);
+          table->matrix_product[0](a.data(), k, rows, b.data(), n, k, n, out.data(), n);
           table->integer_product(a16.data(), k, rows, b8.data(), 2 * n, k / 2, n, integers.data(), n);
           if (first.empty()) first = out;
           CHECK(same_bits(out, first));
