@@ -38,7 +38,9 @@ inline void relax() {
 }  // namespace
 
 ThreadPool::ThreadPool(int threads)
-    : threads_(std::max(threads, 1)), spins_(threads <= available_cores() ? spins_before_yield : 0) {
+    : threads_(std::max(threads, 1)),
+      spins_(threads <= available_cores() ? spins_before_yield : 0),
+      shares_(static_cast<size_t>(threads_)) {
   for (int t = 1; t < threads_; t++) workers_.emplace_back([this, t] { work(t); });
 }
 

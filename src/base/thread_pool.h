@@ -38,14 +38,28 @@ class ThreadPool {
   // Inside run: returns when every thread has called it.
   void barrier();
 
+  // Inside run, called by all threads with the same count, in the same order of calls: calls work(i) once for each i of
+  // [0, count), on any thread. Each begins with its own share, and then takes from those that are behind with theirs.
+  // Returns when nothing is left to take; others may still be at work until the next barrier.
+  template <class Work>
+  void share_out(int64_t count, int thread, Work&& work);
+
  private:
   void work(int thread);
   void call(int thread);
   void wait_for_change(std::atomic<uint32_t>& value, uint32_t old) const;
 
+  // A thread's share of what is shared out: how much of it is taken, below the number of the call that it belongs to.
+  struct alignas(64) Share {
+    std::atomic<uint64_t> taken{0};
+    uint32_t call = 0;  // of this thread
+  };
+  static int64_t take(Share& share, uint32_t call, int64_t size);
+
   const int threads_;
   const int spins_;
   std::vector<std::thread> workers_;
+  std::vector<Share> shares_;
   const std::function<void(int)>* job_ = nullptr;  // null ends the workers
   std::mutex failure_mutex_;
   std::exception_ptr failure_;
@@ -53,6 +67,30 @@ class ThreadPool {
   alignas(64) std::atomic<uint32_t> phase_{0};
   alignas(64) std::atomic<int> arrived_{0};
 };
+
+template <class Work>
+void ThreadPool::share_out(int64_t count, int thread, Work&& work) {
+  const uint32_t call = ++shares_[static_cast<size_t>(thread)].call;
+  for (int i = 0; i < threads_; i++) {
+    const int of = thread + i < threads_ ? thread + i : thread + i - threads_;
+    const Range range = share(count, of, threads_);
+    for (int64_t at; (at = take(shares_[static_cast<size_t>(of)], call, range.size())) >= 0;) work(range.begin + at);
+  }
+}
+
+// The next of a share's parts, or -1 where all are taken.
+inline int64_t ThreadPool::take(Share& share, uint32_t call, int64_t size) {
+  uint64_t seen = share.taken.load(std::memory_order_relaxed);
+  for (;;) {
+    const auto found = static_cast<uint32_t>(seen >> 32), taken = static_cast<uint32_t>(seen);
+    if (static_cast<int32_t>(found - call) > 0) return -1;  // its thread is further, so this one is done
+    const int64_t next = found == call ? taken : 0;
+    if (next >= size) return -1;
+    if (share.taken.compare_exchange_weak(seen, uint64_t{call} << 32 | static_cast<uint64_t>(next + 1),
+                                          std::memory_order_relaxed))
+      return next;
+  }
+}
 
 // The physical cores that this process may use (its affinity mask; siblings of one core count once), and at most what
 // the container's CPU quota allows. At least 1.

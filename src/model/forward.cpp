@@ -155,19 +155,20 @@ const float* Forward::logits(std::span<const int64_t> rows) {
     }
     const Tiles* input = &me.last;
     if (spec_.embedding_dim > 0) {
-      multiply(weights_.project_out, me.last, count, me, [&](int64_t unit, int64_t first, int here, const float* p) {
-        for (int r = 0; r < here; r++)
-          std::memcpy(embedded_.row(first + r) + unit * unit_rows, p + r * unit_rows, unit_rows * 4);
-      });
+      multiply(weights_.project_out, me.last, count, me, Sharing::Free,
+               [&](int64_t unit, int64_t first, int here, const float* p) {
+                 for (int r = 0; r < here; r++)
+                   std::memcpy(embedded_.row(first + r) + unit * unit_rows, p + r * unit_rows, unit_rows * 4);
+               });
       pool_.barrier();
       for (int64_t first = 0; first < count; first += tile_rows_)
         me.last_projected.write(first, tile_count(first, count), embedded_.row(first), embedded_.stride, 0,
                                 spec_.embedding_dim);
       input = &me.last_projected;
     }
-    multiply(weights_.unembedding, *input, count, me, [&](int64_t unit, int64_t first, int here, float* products) {
-      finish_logits(first, unit, here, products);
-    });
+    multiply(
+        weights_.unembedding, *input, count, me, Sharing::Free,
+        [&](int64_t unit, int64_t first, int here, float* products) { finish_logits(first, unit, here, products); });
   });
   return logits_.row(0);
 }

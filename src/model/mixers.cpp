@@ -77,7 +77,7 @@ void Forward::gather(size_t index, const Attention& spec, const Projections& pro
       table_.activate(kernels::Function::Sigmoid, gate, heads, (cols + 15) / 16 * 16, heads);
     }
   }
-  add_projection(w.output, inputs(heads_input_, gathered, stride, cols, {}, me), me);
+  add_projection(w.output, inputs(heads_input_, gathered, stride, cols, {}, me), me, Sharing::Free);
 }
 
 // The gated delta rule: a memory of each head, that forgets, learns and is asked token by token.
@@ -135,7 +135,7 @@ void Forward::remember_deltas(size_t index, const DeltaNet& spec, const Tiles& i
   for (int64_t r = gated.begin; r < gated.end; r++)
     table_.activate(kernels::Function::Silu, gates_.row(r), values_.row(r), values, values_.row(r));
   if (rows_ == 1) pool_.barrier();  // every thread then reads the row
-  add_projection(w.output, inputs(heads_input_, values_, w.output.weight.cols, {}, me), me);
+  add_projection(w.output, inputs(heads_input_, values_, w.output.weight.cols, {}, me), me, Sharing::Free);
 }
 
 // out(c * convolution(b * x))
@@ -162,7 +162,7 @@ void Forward::convolve_shortly(size_t index, const ShortConvolution& spec, const
         values_.row(r)[i] = (values_.row(r)[i] + (spec.bias ? w.bias[i] : 0.0f)) * keys_.row(r)[i];
   }
   pool_.barrier();
-  add_projection(w.output, inputs(heads_input_, values_, w.output.weight.cols, {}, me), me);
+  add_projection(w.output, inputs(heads_input_, values_, w.output.weight.cols, {}, me), me, Sharing::Free);
 }
 
 }  // namespace foretell

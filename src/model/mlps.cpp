@@ -58,7 +58,7 @@ void Forward::think(size_t index, const Tiles& input, Worker& me) {
       for (int64_t r = 0; r < rows_; r++) me.row_factors[static_cast<size_t>(r)] = *shared_gates_.row(r);
       gates = me.row_factors.data();
     }
-    add_projection(w.mlp.down, expanded_, me, gates);
+    add_projection(w.mlp.down, expanded_, me, Sharing::Fixed, gates);
   }
   run_experts(*experts, w.experts, me);
 }
@@ -66,7 +66,7 @@ void Forward::think(size_t index, const Tiles& input, Worker& me) {
 void Forward::dense(const Dense& spec, const MlpWeights& weights, const Tiles& input, Worker& me) {
   expand(spec, weights, input, rows_, expanded_, me);
   pool_.barrier();
-  add_projection(weights.down, expanded_, me);
+  add_projection(weights.down, expanded_, me, Sharing::Free);
 }
 
 // gate = activation(gate) * up, [count]; `up` may be null
@@ -87,10 +87,10 @@ void Forward::activate(const Dense& spec, const MlpWeights& weights, float* gate
 // expanded = activation(gate(input)) * up(input), or activation(up(input)) where there is no gate
 void Forward::expand(const Dense& spec, const MlpWeights& weights, const Tiles& input, int64_t rows, Tiles& expanded,
                      Worker& me) {
-  const Range mine = share(weights.up.weight.units(), me.thread, pool_.size());
-  for (int64_t unit = mine.begin; unit < mine.end; unit++)
+  share_units(weights.up.weight.units(), rows, me, Sharing::Free, [&](int64_t unit) {
     for (int64_t first = 0; first < rows; first += tile_rows_)
       expand_unit(spec, weights, input, unit, first, tile_count(first, rows), expanded, me);
+  });
 }
 
 // The same for 32 outputs and one tile of rows.
@@ -207,7 +207,7 @@ void Forward::mix_in_layer_input(size_t index, Worker& me) {
   }
   if (rows_ == 1) pool_.barrier();  // every thread then reads the row
   begin_sum(spec_.layers[index], true, me);
-  add_projection(w.per_layer_out, inputs(narrow_input_, narrow_, spec.dims, {}, me), me);
+  add_projection(w.per_layer_out, inputs(narrow_input_, narrow_, spec.dims, {}, me), me, Sharing::Fixed);
   end_sum({&spec.norm, &w.per_layer_norm}, {}, me);
 }
 

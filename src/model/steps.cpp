@@ -83,7 +83,7 @@ void Forward::product(const Linear& linear, int64_t unit, const Tiles& input, in
 
 // out = linear(input)
 void Forward::project(const Linear& linear, const Tiles& input, const RowBuffer& out, Worker& me) {
-  multiply(linear, input, rows_, me, [&](int64_t unit, int64_t first, int count, const float* products) {
+  multiply(linear, input, rows_, me, Sharing::Free, [&](int64_t unit, int64_t first, int count, const float* products) {
     for (int r = 0; r < count; r++)
       std::memcpy(out.row(first + r) + unit * unit_rows, products + r * unit_rows, unit_rows * sizeof(float));
   });
@@ -100,10 +100,11 @@ void Forward::begin_sum(const LayerSpec& spec, bool through_norm, Worker& me) {
 }
 
 // sum += scale * linear(input), times a factor of each row where given
-void Forward::add_projection(const Linear& linear, const Tiles& input, Worker& me, const float* row_factors) {
+void Forward::add_projection(const Linear& linear, const Tiles& input, Worker& me, Sharing sharing,
+                             const float* row_factors) {
   const RowBuffer& sum = *me.sum;
   const float scale = me.sum_scale;
-  multiply(linear, input, rows_, me, [&](int64_t unit, int64_t first, int count, const float* products) {
+  multiply(linear, input, rows_, me, sharing, [&](int64_t unit, int64_t first, int count, const float* products) {
     for (int r = 0; r < count; r++) {
       float* x = sum.row(first + r) + unit * unit_rows;
       const float* y = products + r * unit_rows;

@@ -1,8 +1,12 @@
 #include "base/thread_pool.h"
 
+#include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <numeric>
 #include <stdexcept>
+#include <thread>
 
 using namespace foretell;
 
@@ -51,4 +55,23 @@ TEST_CASE("what a thread throws comes out of run, and the pool goes on") {
   std::atomic<int> ran{0};
   pool.run([&](int) { ran++; });
   CHECK(ran == 3);
+}
+
+TEST_CASE("what is shared out is done once, whoever is slow") {
+  for (const int threads : {1, 2, 3, 5}) {
+    ThreadPool pool(threads);
+    for (const int64_t count : {0, 1, 2, 7, 64}) {
+      std::vector<std::atomic<int>> first(static_cast<size_t>(count)), second(static_cast<size_t>(count));
+      pool.run([&](int thread) {
+        if (thread == 1) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+        pool.share_out(count, thread, [&](int64_t i) { first[static_cast<size_t>(i)]++; });
+        pool.share_out(count, thread, [&](int64_t i) {  // no barrier between: some are still at the first
+          if (thread == 0) std::this_thread::yield();
+          second[static_cast<size_t>(i)]++;
+        });
+      });
+      CHECK(std::all_of(first.begin(), first.end(), [](const auto& n) { return n == 1; }));
+      CHECK(std::all_of(second.begin(), second.end(), [](const auto& n) { return n == 1; }));
+    }
+  }
 }
