@@ -224,28 +224,50 @@ void softmax(SoftmaxRow& row, float* scores) {
   row.sum = sum(total);
 }
 
-float integer_softmax(SoftmaxRow& row, const int32_t* scores, const float* key_scales, const float* value_scales,
-                      int padded_end, float* scratch, int16_t* weights) {
-  const int whole = (row.end + 15) / 16 * 16;
-  const V scale = all(row.scale);
-  for (int i = 0; i < whole; i += 16)
-    store(scratch + i, capped(load_i32(scores + i) * (scale * load(key_scales + i)), row));
-  row.maximum = mask_and_maximum(row, whole, scratch);
-  const V top = all(row.maximum);
-  V total = all(0.0f), largest = all(0.0f);
-  for (int i = 0; i < whole; i += 16) {
-    V weight = exp2(load(scratch + i) - top);
-    total = total + weight;
-    weight = weight * load(value_scales + i);
-    largest = max(largest, weight);
-    store(scratch + i, weight);
+inline int whole_vectors(const SoftmaxRow& row) { return row.begin < row.end ? (row.end + 15) / 16 * 16 : 0; }
+
+// Step by step over all rows: what a row waits for in a maximum over its lanes is then hidden behind the next row.
+void integer_softmax(SoftmaxRow* rows, int count, const int32_t* scores, const float* key_scales,
+                     const float* value_scales, int padded_end, float* scratch, int16_t* weights,
+                     float* weight_scales) {
+  for (int r = 0; r < count; r++) {
+    const SoftmaxRow row = rows[r];
+    const V scale = all(row.scale);
+    float* s = scratch + r * chunk_keys;
+    const int whole = whole_vectors(row);
+    V top = all(never);
+    for (int i = 0; i < whole; i += 16) {
+      const V score = capped(load_i32(scores + r * chunk_keys + i) * (scale * load(key_scales + i)), row);
+      top = max(top, score);
+      store(s + i, score);
+    }
+    if (whole == 0) continue;
+    const bool all_seen = row.begin == 0 && row.end == whole;
+    rows[r].maximum = all_seen ? maximum(top) : mask_and_maximum(row, whole, s);
   }
-  row.sum = sum(total);
-  const float most = maximum(largest);
-  const V factor = all(integers_per_unit(most, 32767.0f));
-  for (int i = 0; i < whole; i += 16) store_int16(weights + i, load(scratch + i) * factor);
-  for (int i = whole; i < padded_end; i++) weights[i] = 0;
-  return most / 32767.0f;
+  for (int r = 0; r < count; r++) {
+    const V top = all(rows[r].maximum);
+    V total = all(0.0f), largest = all(0.0f);
+    float* s = scratch + r * chunk_keys;
+    const int whole = whole_vectors(rows[r]);
+    for (int i = 0; i < whole; i += 16) {
+      V weight = exp2(load(s + i) - top);
+      total = total + weight;
+      weight = weight * load(value_scales + i);
+      largest = max(largest, weight);
+      store(s + i, weight);
+    }
+    rows[r].sum = sum(total);
+    weight_scales[r] = maximum(largest);
+  }
+  for (int r = 0; r < count; r++) {
+    const V factor = all(integers_per_unit(weight_scales[r], 32767.0f));
+    const int whole = whole_vectors(rows[r]);
+    for (int i = 0; i < whole; i += 16)
+      store_int16(weights + r * chunk_keys + i, load(scratch + r * chunk_keys + i) * factor);
+    for (int i = whole; i < padded_end; i++) weights[r * chunk_keys + i] = 0;
+    weight_scales[r] = weight_scales[r] / 32767.0f;
+  }
 }
 
 // One step within a vector: sums in the lower lane of each pair, differences in the upper one.

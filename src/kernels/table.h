@@ -92,10 +92,12 @@ struct Table {
                           int64_t pairs, int64_t n, int32_t* out, int64_t out_stride);
   // scores[end rounded up to 16] become weights 2^(score - maximum), zero for keys that the row does not see.
   void (*softmax)(SoftmaxRow& row, float* scores);
-  // The same from integer scores with a scale for each key; the weights, times each key's value scale, become int16
-  // with one scale, which is returned. weights[0, padded_end) are written, zeros beyond the row's end.
-  float (*integer_softmax)(SoftmaxRow& row, const int32_t* scores, const float* key_scales, const float* value_scales,
-                           int padded_end, float* scratch, int16_t* weights);
+  // The same for `count` rows of integer scores with a scale for each key; the weights, times each key's value scale,
+  // become int16 with one scale for each row. Rows are chunk_keys apart. weights[0, padded_end) of each are written,
+  // zeros beyond what the row sees; one that sees nothing (begin >= end) keeps its maximum.
+  void (*integer_softmax)(SoftmaxRow* rows, int count, const int32_t* scores, const float* key_scales,
+                          const float* value_scales, int padded_end, float* scratch, int16_t* weights,
+                          float* weight_scales);
   // x[n] to integers of the largest magnitude 127 or 32767; the scale is returned. n is a multiple of 16.
   float (*to_int8)(const float* x, int64_t n, int8_t* out);
   float (*to_int16)(const float* x, int64_t n, int16_t* out);

@@ -336,18 +336,10 @@ void AttentionEngine::weigh_integers(size_t layer, const KvLayout::Head& head, i
                            keys + b * even_dim, 2 * key_columns, even_dim / 2, key_columns, worker.scores32.data() + b,
                            chunk_keys);
   const int padded_end = static_cast<int>(round_up(end, 2));
-  for (int r = 0; r < rows.rows; r++) {
-    SoftmaxRow& row = worker.chunk[static_cast<size_t>(r)];
-    int16_t* weights = worker.weights16.data() + r * chunk_keys;
-    if (row.begin < row.end) {
-      row.scale *= worker.query_scales[static_cast<size_t>(rows.first + r)];
-      worker.weight_scales[static_cast<size_t>(r)] =
-          table_.integer_softmax(row, worker.scores32.data() + r * chunk_keys, head.key_scales, head.value_scales,
-                                 padded_end, worker.scores.data() + r * chunk_keys, weights);
-    } else {
-      std::memset(weights, 0, static_cast<size_t>(padded_end) * 2);
-    }
-  }
+  for (int r = 0; r < rows.rows; r++)
+    worker.chunk[static_cast<size_t>(r)].scale *= worker.query_scales[static_cast<size_t>(rows.first + r)];
+  table_.integer_softmax(worker.chunk.data(), rows.rows, worker.scores32.data(), head.key_scales, head.value_scales,
+                         padded_end, worker.scores.data(), worker.weights16.data(), worker.weight_scales.data());
   table_.integer_product(worker.weights16.data(), chunk_keys, rows.rows, reinterpret_cast<const int8_t*>(head.values),
                          2 * value_stride, padded_end / 2, value_stride, worker.gathered32.data(), value_stride);
   for (int r = 0; r < rows.rows; r++) {

@@ -216,9 +216,11 @@ void Bench::elementwise() const {
     std::copy_n(x.data(), chunk_keys, y.data());
     t.softmax(r, y.data());
   });
-  rate("integer_softmax", chunk_keys, [&](const Table& t) {
-    SoftmaxRow r = row(1e-4f);
-    t.integer_softmax(r, scores.data(), w.data(), w.data(), chunk_keys, y.data(), y16.data());
+  rate("integer_softmax, 6 rows", 6 * chunk_keys, [&](const Table& t) {
+    SoftmaxRow r[6];
+    std::fill_n(r, 6, row(1e-4f));
+    float scales[6];
+    t.integer_softmax(r, 6, scores.data(), w.data(), w.data(), chunk_keys, y.data(), y16.data(), scales);
   });
   rate("float_tile, 4 rows", n * rows, [&](const Table& t) { t.float_tile(x.data(), n, rows, n, y.data()); });
   rate("int8_tile, 4 rows", n * rows, [&](const Table& t) { t.int8_tile(x.data(), n, rows, n, y.data()); });

@@ -292,6 +292,56 @@ TEST_CASE("floats become halves alike on every instruction set, and never infini
   }
 }
 
+TEST_CASE("integer softmax agrees with a reference, and bit by bit between instruction sets") {
+  Numbers numbers(12);
+  const std::vector<std::pair<int, int>> seen = {{0, 256}, {0, 1}, {3, 40}, {0, 0}, {17, 250}, {255, 256}};
+  const auto count = static_cast<int>(seen.size());
+  std::vector<int32_t> scores(seen.size() * chunk_keys);
+  std::vector<float> key_scales(chunk_keys), value_scales(chunk_keys);
+  for (int32_t& v : scores) v = static_cast<int32_t>(numbers.bits()) / 4096;
+  for (size_t i = 0; i < chunk_keys; i++) key_scales[i] = 1e-5f * static_cast<float>(1 + i % 3);
+  for (size_t i = 0; i < chunk_keys; i++) value_scales[i] = 0.01f * static_cast<float>(1 + i % 7);
+  for (const float cap : {0.0f, 5.0f}) {
+    std::vector<int16_t> first;
+    std::vector<float> first_sums;
+    for (const Table* table : usable_tables()) {
+      CAPTURE(table->name, cap);
+      std::vector<SoftmaxRow> rows;
+      for (const auto& [begin, end] : seen) rows.push_back({.begin = begin, .end = end, .scale = 0.7f, .cap = cap});
+      std::vector<float> scratch(scores.size()), scales(seen.size()), sums;
+      std::vector<int16_t> weights(scores.size(), 99);
+      table->integer_softmax(rows.data(), count, scores.data(), key_scales.data(), value_scales.data(), chunk_keys,
+                             scratch.data(), weights.data(), scales.data());
+      for (size_t r = 0; r < seen.size(); r++) {
+        const auto [begin, end] = seen[r];
+        std::vector<double> score(chunk_keys), expected(chunk_keys);
+        double top = -1e30, sum = 0, largest = 0;
+        for (int i = begin; i < end; i++) {
+          const auto k = static_cast<size_t>(i);
+          const double s = scores[r * chunk_keys + k] * 0.7 * key_scales[k];
+          score[k] = cap == 0 ? s : cap * std::tanh(s / cap) / std::log(2.0);
+          top = std::max(top, score[k]);
+        }
+        for (int i = begin; i < end; i++) {
+          const auto k = static_cast<size_t>(i);
+          sum += std::exp2(score[k] - top);
+          expected[k] = std::exp2(score[k] - top) * value_scales[k];
+          largest = std::max(largest, expected[k]);
+        }
+        double error = 0;
+        for (size_t k = 0; k < chunk_keys; k++)
+          error = std::max(error, std::abs(weights[r * chunk_keys + k] * static_cast<double>(scales[r]) - expected[k]));
+        CHECK(error <= largest * (0.5 / 32767 + 1e-4));  // rounding, and what a score of 100 has lost in float32
+        if (begin < end) CHECK(std::abs(rows[r].sum - sum) <= 1e-4 * sum);
+        sums.push_back(rows[r].sum);
+      }
+      if (first.empty()) first = weights, first_sums = sums;
+      CHECK(weights == first);
+      CHECK(same_bits(sums, first_sums));
+    }
+  }
+}
+
 TEST_CASE("matrix products agree with a reference, and bit by bit between instruction sets") {
   Numbers numbers(4);
   for (const int rows : {1, 3, 6, 8, 13})
