@@ -15,6 +15,7 @@
 // Threads: a chain is used by one thread at a time. After its first token it allocates nothing.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -89,17 +90,25 @@ class Candidates {
 
   size_t size() const { return size_; }
   size_t vocabulary_size() const { return vocabulary_size_; }
-  std::span<const Candidate> items() const { return {items_.data(), size_}; }
-  std::span<Candidate> items() { return {items_.data(), size_}; }  // logits may be changed; NaN must not come out
-  // Null where the token is not among the candidates (any more).
-  const Candidate* find(TokenId id) const;
-  Candidate* find(TokenId id) { return const_cast<Candidate*>(std::as_const(*this).find(id)); }
+  TokenId id(size_t index) const { return all_ ? static_cast<TokenId>(index) : ids_[index]; }
+  std::span<const float> logits() const { return {logits_.data(), size_}; }
+  std::span<float> logits() { return {logits_.data(), size_}; }  // may be changed; NaN must not come out
+  Candidate operator[](size_t index) const { return {id(index), logits_[index]}; }
+  std::vector<Candidate> items() const;  // a copy of them
+  // The place of a token; none where it is not among the candidates (any more).
+  std::optional<size_t> find(TokenId id) const;
   float best_logit() const;
 
   // Keeps the candidates for which `keep(index)` is true. Where it is true for none, those with the best logit stay: at
   // least one candidate survives every sampler.
   template <class Keep>
   void keep_if(Keep&& keep);
+  // The same, where `keep` is false for all logits below `bound`: quick where that leaves few.
+  template <class Keep>
+  void keep_if_at_least(float bound, Keep&& keep);
+  // Calls visit(index) for each logit that is at least `bound`, in order; quick where they are few.
+  template <class Visit>
+  static void visit_at_least(std::span<const float> logits, float bound, Visit&& visit);
 
   // exp(logit - best logit) of each candidate, in their order, and the sum. Valid until the next call.
   struct Weights {
@@ -110,7 +119,15 @@ class Candidates {
   Weights weights();
 
  private:
-  std::vector<Candidate> items_;  // the first size_ of them
+  static constexpr size_t block = 64;
+  void name_all();
+  void keep_best();
+  static float largest(std::span<const float> logits);
+
+  // The first size_ of each.
+  std::vector<float> logits_;
+  std::vector<TokenId> ids_;  // not filled in while all tokens are there
+  bool all_ = true;
   std::vector<double> weights_;
   size_t size_ = 0;
   size_t vocabulary_size_ = 0;
@@ -213,16 +230,39 @@ void Candidates::keep_if(Keep&& keep) {
   size_t kept = 0;
   while (kept < size_ && keep(kept)) kept++;
   if (kept == size_) return;
+  name_all();
   // Nothing is overwritten before the first one that is kept, so that the best ones are still there where none is.
   for (size_t i = kept + 1; i < size_; i++) {
-    if (keep(i)) items_[kept++] = items_[i];
+    if (!keep(i)) continue;
+    ids_[kept] = ids_[i];
+    logits_[kept++] = logits_[i];
   }
-  if (kept == 0) {
-    const float best = best_logit();
-    for (size_t i = 0; i < size_; i++) {
-      if (items_[i].logit == best) items_[kept++] = items_[i];
+  if (kept == 0) return keep_best();
+  size_ = kept;
+}
+
+template <class Visit>
+void Candidates::visit_at_least(std::span<const float> logits, float bound, Visit&& visit) {
+  for (size_t begin = 0; begin < logits.size(); begin += block) {
+    const std::span<const float> part = logits.subspan(begin, std::min(block, logits.size() - begin));
+    if (largest(part) < bound) continue;
+    for (size_t i = 0; i < part.size(); i++) {
+      if (part[i] >= bound) visit(begin + i);
     }
   }
+}
+
+template <class Keep>
+void Candidates::keep_if_at_least(float bound, Keep&& keep) {
+  if (all_) ids_.resize(logits_.size());
+  size_t kept = 0;
+  visit_at_least(logits(), bound, [&](size_t i) {
+    if (!keep(i)) return;
+    ids_[kept] = id(i);
+    logits_[kept++] = logits_[i];
+  });
+  if (kept == 0) return keep_best();
+  all_ = all_ && kept == size_;
   size_ = kept;
 }
 

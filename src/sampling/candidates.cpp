@@ -1,7 +1,7 @@
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "base/exact_math.h"
 #include "foretell/sampling.h"
@@ -11,13 +11,6 @@ namespace foretell {
 namespace {
 
 constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
-
-bool all_finite(std::span<const float> values) {
-  constexpr uint32_t exponent = 0x7f800000;
-  uint32_t others = 0;  // no early end: so it is one vector loop
-  for (const float v : values) others |= static_cast<uint32_t>((std::bit_cast<uint32_t>(v) & exponent) == exponent);
-  return others == 0;
-}
 
 [[noreturn]] void refuse(float logit, size_t id) {
   throw Error({.what = "the logits are not all numbers",
@@ -29,17 +22,17 @@ bool all_finite(std::span<const float> values) {
 }  // namespace
 
 void Candidates::assign(std::span<const float> logits) {
-  vocabulary_size_ = logits.size();
-  if (items_.size() < logits.size()) items_.resize(logits.size());
-  size_ = logits.size();
-  if (all_finite(logits)) {
-    for (size_t i = 0; i < logits.size(); i++) items_[i] = {static_cast<TokenId>(i), logits[i]};
-  } else {
+  vocabulary_size_ = size_ = logits.size();
+  if (logits_.size() < logits.size()) logits_.resize(logits.size());
+  all_ = copy_finite(logits.data(), logits.size(), logits_.data());
+  if (!all_) {
+    ids_.resize(logits_.size());
     size_t kept = 0;
     for (size_t i = 0; i < logits.size(); i++) {
       if (logits[i] == minus_infinity) continue;
       if (!std::isfinite(logits[i])) refuse(logits[i], i);
-      items_[kept++] = {static_cast<TokenId>(i), logits[i]};
+      ids_[kept] = static_cast<TokenId>(i);
+      logits_[kept++] = logits[i];
     }
     size_ = kept;
   }
@@ -50,39 +43,52 @@ void Candidates::assign(std::span<const float> logits) {
   }
 }
 
-const Candidate* Candidates::find(TokenId id) const {
-  if (id < 0) return nullptr;
-  const auto index = static_cast<size_t>(id);  // while no lower one is missing, the place is the id
-  if (index < size_ && items_[index].id == id) return &items_[index];
-  const auto present = items();
-  const auto at =
-      std::lower_bound(present.begin(), present.end(), id, [](const Candidate& c, TokenId i) { return c.id < i; });
-  return at != present.end() && at->id == id ? &*at : nullptr;
+std::vector<Candidate> Candidates::items() const {
+  std::vector<Candidate> items;
+  for (size_t i = 0; i < size_; i++) items.push_back((*this)[i]);
+  return items;
 }
 
-float Candidates::best_logit() const {
-  return largest(size_, [this](size_t i) { return items_[i].logit; });
+std::optional<size_t> Candidates::find(TokenId id) const {
+  if (id < 0) return {};
+  const auto index = static_cast<size_t>(id);  // while no lower one is missing, the place is the id
+  if (index < size_ && this->id(index) == id) return index;
+  if (all_) return {};
+  const auto end = ids_.begin() + static_cast<std::ptrdiff_t>(size_);
+  const auto at = std::lower_bound(ids_.begin(), end, id);
+  if (at == end || *at != id) return {};
+  return static_cast<size_t>(at - ids_.begin());
+}
+
+float Candidates::best_logit() const { return foretell::largest(logits()); }
+
+float Candidates::largest(std::span<const float> logits) { return foretell::largest(logits); }
+
+// From here on the ids are written down.
+void Candidates::name_all() {
+  if (!all_) return;
+  ids_.resize(logits_.size());
+  std::iota(ids_.begin(), ids_.begin() + static_cast<std::ptrdiff_t>(size_), 0);
+  all_ = false;
+}
+
+void Candidates::keep_best() {
+  keep_if_at_least(best_logit(), [](size_t) { return true; });
 }
 
 Candidates::Weights Candidates::weights() {
   if (weights_.size() < size_) weights_.resize(size_);
-  const double best = best_logit();
-  const Candidate* items = items_.data();
-  double* weights = weights_.data();
-  for (size_t i = 0; i < size_; i++) weights[i] = items[i].logit - best;
-  exponentiate(weights, size_);
-  return {{weights, size_}, sum_in_lanes(weights, size_)};
+  const double total = exponentials(logits(), best_logit(), weights_.data());
+  return {{weights_.data(), size_}, total};
 }
 
 double log_sum_exp(std::span<const float> logits) {
-  const float best = largest(logits.size(), [logits](size_t i) { return logits[i]; });
+  const float best = largest(logits);
   if (best == minus_infinity) return best;
   double block[256], total = 0;
   for (size_t begin = 0; begin < logits.size(); begin += std::size(block)) {
     const size_t count = std::min(std::size(block), logits.size() - begin);
-    for (size_t i = 0; i < count; i++) block[i] = static_cast<double>(logits[begin + i]) - best;
-    exponentiate(block, count);
-    total += sum_in_lanes(block, count);
+    total += exponentials(logits.subspan(begin, count), best, block);
   }
   return best + exact_log(total);
 }

@@ -74,7 +74,7 @@ Draw SamplerChain::draw() {
     before = reached;
     reached += weights.values[i];
   }
-  draw.id = candidates_.items()[chosen].id;
+  draw.id = candidates_.id(chosen);
   draw.probability = weights.probability(chosen);
   draw.from = before / weights.total;
   draw.to = std::min(1.0, reached / weights.total);

@@ -27,6 +27,10 @@ class Dry : public Sampler {
     auto history = state.history;
     if (last_n_ >= 0 && static_cast<size_t>(last_n_) < history.size())
       history = history.last(static_cast<size_t>(last_n_));
+    if (history.size() > reversed_.capacity()) {  // assign() would grow them for each token
+      reversed_.reserve(2 * history.size());
+      run_.reserve(2 * history.size());
+    }
     reversed_.assign(history.rbegin(), history.rend());
     const auto first_breaker =
         std::find_if(reversed_.begin(), reversed_.end(), [this](TokenId id) { return is_breaker(id); });
@@ -43,9 +47,11 @@ class Dry : public Sampler {
     std::sort(longest_.begin(), longest_.end());
     for (size_t i = 0; i < longest_.size(); i++) {
       if (i + 1 < longest_.size() && longest_[i + 1].first == longest_[i].first) continue;
-      Candidate* c = candidates.find(longest_[i].first);
+      const auto place = candidates.find(longest_[i].first);
+      if (!place) continue;
       const double exponent = static_cast<double>(longest_[i].second) - static_cast<double>(allowed_);
-      if (c) c->logit = limit_logit(c->logit - multiplier_ * exact_pow(base_, exponent));
+      float& logit = candidates.logits()[*place];
+      logit = limit_logit(logit - multiplier_ * exact_pow(base_, exponent));
     }
   }
 

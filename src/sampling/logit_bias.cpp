@@ -19,15 +19,16 @@ class Bias : public Sampler {
   void apply(Candidates& candidates, const SamplingState& state) override {
     removed_.clear();
     for (const LogitBias& b : biases_) {
-      Candidate* c = candidates.find(b.tokens.back());
+      const auto place = candidates.find(b.tokens.back());
       const size_t before = b.tokens.size() - 1;
-      if (!c || before > state.history.size()) continue;
+      if (!place || before > state.history.size()) continue;
       const auto end = state.history.last(before);
       if (!std::equal(end.begin(), end.end(), b.tokens.begin())) continue;
       if (std::isinf(b.bias)) {
-        removed_.push_back(c->id);
+        removed_.push_back(b.tokens.back());
       } else {
-        c->logit = limit_logit(c->logit + b.bias);
+        float& logit = candidates.logits()[*place];
+        logit = limit_logit(logit + b.bias);
       }
     }
     std::sort(removed_.begin(), removed_.end());

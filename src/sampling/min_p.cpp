@@ -3,6 +3,7 @@
 // keeps the best one and those that tie with it.
 #include "base/exact_math.h"
 #include "sampling/samplers.h"
+#include "sampling/selection.h"
 
 namespace foretell {
 namespace {
@@ -15,7 +16,8 @@ class MinP : public Sampler {
   void apply(Candidates& candidates, const SamplingState&) override {
     // exp(logit - best) >= p, without the exponentials.
     const double best = candidates.best_logit();
-    candidates.keep_if([&](size_t i) { return candidates.items()[i].logit - best >= log_p_; });
+    candidates.keep_if_at_least(float_below(best + log_p_),
+                                [&](size_t i) { return candidates.logits()[i] - best >= log_p_; });
   }
 
  private:

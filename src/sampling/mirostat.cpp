@@ -42,15 +42,17 @@ class MirostatV1 : public Mirostat {
                         : k >= static_cast<double>(candidates.size()) ? candidates.size()
                                                                       : static_cast<size_t>(k);
     if (kept == candidates.size()) return;
-    const float least = kth_largest_logit(candidates.items(), kept, logits_);
-    candidates.keep_if([&](size_t i) { return candidates.items()[i].logit >= least; });
+    const float least = kth_largest_logit(candidates.logits(), kept, logits_);
+    candidates.keep_if_at_least(least, [](size_t) { return true; });
   }
 
  private:
   // Equation 28: the least squares fit of log(p_i / p_i+1) = s log((i + 1) / i).
-  double zipf_exponent(Candidates& candidates, size_t count) {
+  double zipf_exponent(const Candidates& candidates, size_t count) {
     ranking_.clear();
-    for (size_t i = 0; i < candidates.size(); i++) ranking_.add(-static_cast<double>(candidates.items()[i].logit), i);
+    const std::span<const float> logits = candidates.logits();
+    Candidates::visit_at_least(logits, kth_largest_logit(logits, count, logits_),
+                               [&](size_t i) { ranking_.add(-static_cast<double>(logits[i]), i); });
     double products = 0, squares = 0;
     for (size_t i = 0; i + 1 < count; i++) {
       const double t = exact_log(static_cast<double>(i + 2) / static_cast<double>(i + 1));
@@ -84,7 +86,8 @@ class MirostatV2 : public Mirostat {
   void apply(Candidates& candidates, const SamplingState&) override {
     const Candidates::Weights weights = candidates.weights();
     const double least = exact_exp(-mu() * std::numbers::ln2);
-    candidates.keep_if([&](size_t i) { return weights.probability(i) >= least; });
+    candidates.keep_if_at_least(least_logit(least, candidates.best_logit(), weights.total),
+                                [&](size_t i) { return weights.probability(i) >= least; });
   }
 };
 

@@ -32,16 +32,14 @@ Prediction predict(std::span<const float> logits, std::span<const TokenId> histo
     token.id = id;
     token.logit = logits[static_cast<size_t>(id)];
     token.logprob = token.logit - log_total;
-    const Candidate* candidate = all.find(id);
-    if (candidate) token.probability = own.probability(static_cast<size_t>(candidate - all.items().data()));
+    if (const auto place = all.find(id)) token.probability = own.probability(*place);
     prediction.tokens.push_back(token);
   }
 
   Candidates& left = chain.apply(logits, history, history.size(), observe);
   const Candidates::Weights final = left.weights();
   for (PredictedToken& token : prediction.tokens) {
-    const Candidate* candidate = left.find(token.id);
-    if (candidate) token.final_probability = final.probability(static_cast<size_t>(candidate - left.items().data()));
+    if (const auto place = left.find(token.id)) token.final_probability = final.probability(*place);
   }
   if (options.seed) prediction.draw = chain.draw();
   return prediction;

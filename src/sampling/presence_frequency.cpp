@@ -15,8 +15,10 @@ class CountPenalty : public Sampler {
 
   void apply(Candidates& candidates, const SamplingState& state) override {
     for (const TokenCounts::Entry& entry : counts_.count(state.history, candidates.vocabulary_size())) {
-      Candidate* c = candidates.find(entry.id);
-      if (c) c->logit = limit_logit(c->logit - once_ - each_ * static_cast<double>(entry.count));
+      const auto place = candidates.find(entry.id);
+      if (!place) continue;
+      float& logit = candidates.logits()[*place];
+      logit = limit_logit(logit - once_ - each_ * static_cast<double>(entry.count));
     }
   }
 

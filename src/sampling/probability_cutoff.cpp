@@ -1,19 +1,22 @@
 // Epsilon and eta sampling: Hewitt, Manning, Liang, "Truncation sampling as language model desmoothing" (2022). Epsilon
 // removes candidates with a probability below epsilon; eta below min(epsilon, sqrt(epsilon) exp(-entropy)), which falls
 // where the distribution is flat. Edge case: the best candidate stays, and those that tie with it.
+#include <algorithm>
 #include <cmath>
 
 #include "base/exact_math.h"
 #include "sampling/entropy.h"
 #include "sampling/samplers.h"
+#include "sampling/selection.h"
 
 namespace foretell {
 namespace {
 
 void remove_below(Candidates& candidates, const Candidates::Weights& weights, double probability) {
   const float best = candidates.best_logit();
-  candidates.keep_if(
-      [&](size_t i) { return weights.probability(i) >= probability || candidates.items()[i].logit == best; });
+  const float bound = std::min(best, least_logit(probability, best, weights.total));
+  candidates.keep_if_at_least(
+      bound, [&](size_t i) { return weights.probability(i) >= probability || candidates.logits()[i] == best; });
 }
 
 class EpsilonCutoff : public Sampler {

@@ -15,8 +15,10 @@ class RepetitionPenalty : public Sampler {
 
   void apply(Candidates& candidates, const SamplingState& state) override {
     for (const TokenCounts::Entry& entry : counts_.count(state.history, candidates.vocabulary_size())) {
-      Candidate* c = candidates.find(entry.id);
-      if (c) c->logit = limit_logit(c->logit < 0 ? c->logit * penalty_ : c->logit / penalty_);
+      const auto place = candidates.find(entry.id);
+      if (!place) continue;
+      float& logit = candidates.logits()[*place];
+      logit = limit_logit(logit < 0 ? logit * penalty_ : logit / penalty_);
     }
   }
 

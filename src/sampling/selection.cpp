@@ -1,39 +1,47 @@
 #include "sampling/selection.h"
 
 #include <functional>
-#include <numeric>
+
+#include "sampling/softmax.h"
 
 namespace foretell {
 
-float kth_largest_logit(std::span<const Candidate> candidates, size_t k, std::vector<float>& scratch) {
+float kth_largest_logit(std::span<const float> logits, size_t k, std::vector<float>& scratch) {
   constexpr size_t heap_pays = 512;  // up to here most logits fail one comparison with the heap's top, and that is all
-  scratch.clear();
+  constexpr size_t block = 64;
   if (k > heap_pays) {
-    for (const Candidate& c : candidates) scratch.push_back(c.logit);
+    scratch.assign(logits.begin(), logits.end());
     const auto kth = scratch.begin() + static_cast<std::ptrdiff_t>(k - 1);
     std::nth_element(scratch.begin(), kth, scratch.end(), std::greater<>());
     return *kth;
   }
-  for (const Candidate& c : candidates.first(k)) scratch.push_back(c.logit);
+  scratch.assign(logits.begin(), logits.begin() + static_cast<std::ptrdiff_t>(k));
   std::make_heap(scratch.begin(), scratch.end(), std::greater<>());
-  for (const Candidate& c : candidates.subspan(k)) {
-    if (c.logit <= scratch.front()) continue;
-    std::pop_heap(scratch.begin(), scratch.end(), std::greater<>());
-    scratch.back() = c.logit;
-    std::push_heap(scratch.begin(), scratch.end(), std::greater<>());
+  for (size_t begin = k; begin < logits.size(); begin += block) {
+    const auto part = logits.subspan(begin, std::min(block, logits.size() - begin));
+    if (largest(part) <= scratch.front()) continue;
+    for (const float logit : part) {
+      if (logit <= scratch.front()) continue;
+      std::pop_heap(scratch.begin(), scratch.end(), std::greater<>());
+      scratch.back() = logit;
+      std::push_heap(scratch.begin(), scratch.end(), std::greater<>());
+    }
   }
   return scratch.front();
 }
 
 std::vector<TokenId> most_probable(std::span<const float> logits, size_t count) {
-  std::vector<TokenId> ids(logits.size());
-  std::iota(ids.begin(), ids.end(), 0);
+  count = std::min(count, logits.size());
+  if (count == 0) return {};
+  std::vector<float> scratch;
+  std::vector<TokenId> ids;
+  Candidates::visit_at_least(logits, kth_largest_logit(logits, count, scratch),
+                             [&](size_t i) { ids.push_back(static_cast<TokenId>(i)); });
   const auto before = [logits](TokenId a, TokenId b) {
     const float x = logits[static_cast<size_t>(a)], y = logits[static_cast<size_t>(b)];
     return x > y || (x == y && a < b);
   };
-  count = std::min(count, ids.size());
-  std::partial_sort(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(count), ids.end(), before);
+  std::sort(ids.begin(), ids.end(), before);
   ids.resize(count);
   return ids;
 }

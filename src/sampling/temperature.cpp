@@ -4,6 +4,7 @@
 #include "sampling/temperature.h"
 
 #include <cmath>
+#include <utility>
 
 #include "sampling/samplers.h"
 #include "sampling/softmax.h"
@@ -14,10 +15,7 @@ namespace {
 void keep_best(Candidates& candidates) {
   const float best = candidates.best_logit();
   bool found = false;
-  candidates.keep_if([&](size_t i) {
-    if (found || candidates.items()[i].logit != best) return false;
-    return found = true;
-  });
+  candidates.keep_if_at_least(best, [&](size_t) { return !std::exchange(found, true); });
 }
 
 class Temperature : public Sampler {
@@ -35,10 +33,8 @@ class Temperature : public Sampler {
 void apply_temperature(Candidates& candidates, double temperature) {
   const auto divisor = static_cast<float>(temperature);  // the reference divides in float32
   if (divisor == 0) return keep_best(candidates);
-  const auto items = candidates.items();
-  const float size = largest(items.size(), [items](size_t i) { return std::abs(items[i].logit); });
-  if (!std::isfinite(size / divisor)) return keep_best(candidates);
-  for (Candidate& c : items) c.logit /= divisor;
+  if (!std::isfinite(largest_magnitude(candidates.logits()) / divisor)) return keep_best(candidates);
+  divide(candidates.logits(), divisor);
 }
 
 std::unique_ptr<Sampler> make_temperature(const SamplingOptions& options) {

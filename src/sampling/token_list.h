@@ -11,9 +11,9 @@ namespace foretell {
 // `ids` is sorted. Where it names every candidate, the best ones stay.
 inline void remove_tokens(Candidates& candidates, std::span<const TokenId> ids) {
   bool any = false;  // mostly few ids are looked for among many candidates
-  for (const TokenId id : ids) any |= candidates.find(id) != nullptr;
+  for (const TokenId id : ids) any |= candidates.find(id).has_value();
   if (!any) return;
-  candidates.keep_if([&](size_t i) { return !std::binary_search(ids.begin(), ids.end(), candidates.items()[i].id); });
+  candidates.keep_if([&](size_t i) { return !std::binary_search(ids.begin(), ids.end(), candidates.id(i)); });
 }
 
 }  // namespace foretell

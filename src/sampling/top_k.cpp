@@ -14,8 +14,8 @@ class TopK : public Sampler {
 
   void apply(Candidates& candidates, const SamplingState&) override {
     if (k_ >= candidates.size()) return;
-    const float least = kth_largest_logit(candidates.items(), k_, scratch_);
-    candidates.keep_if([&](size_t i) { return candidates.items()[i].logit >= least; });
+    const float least = kth_largest_logit(candidates.logits(), k_, scratch_);
+    candidates.keep_if_at_least(least, [](size_t) { return true; });
   }
 
  private:

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "sampling/samplers.h"
+#include "sampling/selection.h"
 
 namespace foretell {
 namespace {
@@ -14,14 +15,14 @@ class TopNSigma : public Sampler {
   std::string_view name() const override { return "top-n-sigma"; }
 
   void apply(Candidates& candidates, const SamplingState&) override {
-    const auto items = std::as_const(candidates).items();
-    const auto count = static_cast<double>(items.size());
+    const std::span<const float> logits = candidates.logits();
+    const auto count = static_cast<double>(logits.size());
     double sum = 0, squares = 0;
-    for (const Candidate& c : items) sum += c.logit;
+    for (const float logit : logits) sum += logit;
     const double mean = sum / count;
-    for (const Candidate& c : items) squares += (c.logit - mean) * (c.logit - mean);
+    for (const float logit : logits) squares += (logit - mean) * (logit - mean);
     const double least = candidates.best_logit() - n_ * std::sqrt(squares / count);
-    candidates.keep_if([&](size_t i) { return items[i].logit >= least; });
+    candidates.keep_if_at_least(float_below(least), [&](size_t i) { return logits[i] >= least; });
   }
 
  private:

@@ -13,13 +13,12 @@ class TopP : public Sampler {
   std::string_view name() const override { return "top-p"; }
 
   void apply(Candidates& candidates, const SamplingState&) override {
-    const auto items = std::as_const(candidates).items();
+    const std::span<const float> logits = candidates.logits();
     const Candidates::Weights weights = candidates.weights();
     const double best = candidates.best_logit();
-    const auto below_best = [&](size_t i) { return best - items[i].logit; };
-    const Ranking::Entry last = nucleus_.last_needed(weights.values, p_ * weights.total, below_best);
-    candidates.keep_if([&](size_t i) {
-      const double key = below_best(i);
+    const Ranking::Entry last = nucleus_.last_needed_below(best, logits, weights.values, p_ * weights.total);
+    candidates.keep_if_at_least(float_below(best - last.key), [&](size_t i) {
+      const double key = best - logits[i];
       return key < last.key || (key == last.key && i <= last.index);
     });
   }

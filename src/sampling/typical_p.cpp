@@ -18,12 +18,12 @@ class TypicalP : public Sampler {
   std::string_view name() const override { return "typical-p"; }
 
   void apply(Candidates& candidates, const SamplingState&) override {
-    const auto items = std::as_const(candidates).items();
+    const std::span<const float> logits = candidates.logits();
     const Candidates::Weights weights = candidates.weights();
     const double best = candidates.best_logit();
     const double log_total = exact_log(weights.total);
     const double entropy = entropy_nats(candidates, weights);
-    const auto distance = [&](size_t i) { return std::abs(log_total - (items[i].logit - best) - entropy); };
+    const auto distance = [&](size_t i) { return std::abs(log_total - (logits[i] - best) - entropy); };
     const double farthest = nucleus_.last_needed(weights.values, mass_ * weights.total, distance).key;
     candidates.keep_if([&](size_t i) { return distance(i) <= farthest; });
   }

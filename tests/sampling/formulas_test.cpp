@@ -1,8 +1,11 @@
 // Samplers that transformers lacks, against their formulas worked by hand.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <functional>
 
 #include "foretell/sampling.h"
+#include "sampling/selection.h"
 #include "sampling/softmax.h"
 
 using namespace foretell;
@@ -134,21 +137,55 @@ TEST_CASE("DRY penalizes what would repeat a run") {
   for (const double logit : logits_after(options, flat, Ids(5000, 1))) CHECK(std::isfinite(logit));
 }
 
-TEST_CASE("the exponential of the softmax is exact to the last bits") {
-  std::vector<double> x, expected;
-  for (int i = 0; i < 20000; i++) x.push_back(-i * 0.0354), expected.push_back(std::exp(x.back()));
-  x.push_back(-708.5), expected.push_back(0);
-  x.push_back(-1e300), expected.push_back(0);
-  x.push_back(-HUGE_VAL), expected.push_back(0);
-  exponentiate(x.data(), x.size());
-  double worst = 0;
-  for (size_t i = 0; i < x.size(); i++) {
-    if (expected[i] == 0) {
-      CHECK(x[i] == 0);
-    } else {
-      worst = std::max(worst, std::abs(x[i] / expected[i] - 1));
+TEST_CASE("the exponentials of the softmax are exact to the last bits") {
+  constexpr float best = 2.5F;
+  std::vector<float> logits;
+  for (int i = 0; i < 20001; i++) logits.push_back(best - static_cast<float>(i) * 0.0354F);
+  for (const float low : {-708.5F, -1e30F, -HUGE_VALF}) logits.push_back(best + low);
+  for (const size_t count : {logits.size(), size_t{1}, size_t{7}, size_t{255}, size_t{258}}) {
+    std::vector<double> values(count);
+    const double sum = exponentials(std::span(logits).first(count), best, values.data());
+    double worst = 0, lanes[4] = {};
+    for (size_t i = 0; i < count; i++) {
+      const double x = static_cast<double>(logits[i]) - best;
+      if (x < -708) CHECK(values[i] == 0);
+      if (x >= -708) worst = std::max(worst, std::abs(values[i] / std::exp(x) - 1));
+      lanes[i % 4] += values[i];
     }
+    CHECK(worst < 5e-16);
+    CHECK(values[0] == 1);
+    CHECK(sum == (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]));
   }
-  CHECK(worst < 5e-16);
-  CHECK(x[0] == 1);
+}
+
+TEST_CASE("the passes over all logits, for any number of them") {
+  std::vector<float> x;
+  uint32_t random = 7;
+  for (int i = 0; i < 300; i++) {
+    random = random * 1664525 + 1013904223;
+    x.push_back(static_cast<float>(random >> 16) / 700 - 50);
+    const auto largest_one = *std::max_element(x.begin(), x.end());
+    CHECK(largest(x) == largest_one);
+    CHECK(largest_magnitude(x) == std::max(largest_one, -*std::min_element(x.begin(), x.end())));
+    std::vector<float> copy(x.size());
+    CHECK(copy_finite(x.data(), x.size(), copy.data()));
+    CHECK(copy == x);
+    std::vector<float> bad = x;
+    bad[static_cast<size_t>(i) / 2] = i % 2 != 0 ? NAN : -HUGE_VALF;
+    CHECK_FALSE(copy_finite(bad.data(), bad.size(), copy.data()));
+    copy = x;
+    divide(copy, 3);
+    for (size_t j = 0; j < x.size(); j++) CHECK(copy[j] == x[j] / 3);
+    std::vector<size_t> found, expected;
+    for (size_t j = 0; j < x.size(); j++)
+      if (x[j] >= 30) expected.push_back(j);
+    Candidates::visit_at_least(x, 30, [&](size_t j) { found.push_back(j); });
+    CHECK(found == expected);
+    std::vector<float> scratch, sorted = x;
+    std::sort(sorted.begin(), sorted.end(), std::greater<>());
+    for (const size_t k : {size_t{1}, x.size() / 2 + 1, x.size()})
+      CHECK(kth_largest_logit(x, k, scratch) == sorted[k - 1]);
+    CHECK(most_probable(x, 1)[0] == std::max_element(x.begin(), x.end()) - x.begin());
+  }
+  CHECK(largest({}) == -HUGE_VALF);
 }
