@@ -88,11 +88,17 @@ class Model {
 
   // Reads the new tokens of every span (a sequence has one at most) and calls `on_logits` for each token that wants
   // them, in order: the span's index, the token's index in the span, the logits [vocabulary_size] (valid during the
-  // call). A span may be of any length; it is computed in blocks. `stop`, where given, is asked between blocks and ends
-  // the step early where it says true; the sequences then hold what was read so far. Throws Error where an id is
-  // outside of the vocabulary or a sequence is full.
+  // call; until the next step where at most logits_kept tokens want them). A span may be of any length; it is computed
+  // in blocks. `stop`, where given, is asked between blocks and ends the step early where it says true; the sequences
+  // then hold what was read so far. Throws Error where an id is outside of the vocabulary or a sequence is full.
+  static constexpr int logits_kept = 16;
   using LogitsCallback = std::function<void(size_t span, size_t token, std::span<const float> logits)>;
   void step(std::span<const Span> spans, const LogitsCallback& on_logits, const std::function<bool()>& stop = {});
+
+  // How many guesses, of `wanted`, the sequence's next step may read after its first token: `wanted`, or 0 where taking
+  // them back (Sequence::truncate) would mean to compute others again, as for models that carry a state along, or where
+  // their being there would change the logits before them (rotary scalings that depend on the length of the text).
+  int64_t draft_room(const Sequence& sequence, int64_t wanted) const;
 
   // The logits after the last of `tokens`, [vocabulary_size]; valid until the next step. At least one token.
   std::span<const float> next_logits(Sequence& sequence, std::span<const TokenId> tokens);

@@ -136,8 +136,10 @@ void AttentionEngine::begin(std::span<const Piece> pieces, int64_t rows) {
                                         : rotary_frequencies(*t.rotary, piece.length));
   }
   // The longest first: the short ones then even out what the threads have left.
-  std::stable_sort(tasks_.begin(), tasks_.end(), [&](const Task& a, const Task& b) {
-    return pieces[static_cast<size_t>(a.piece)].start + a.first > pieces[static_cast<size_t>(b.piece)].start + b.first;
+  std::sort(tasks_.begin(), tasks_.end(), [&](const Task& a, const Task& b) {
+    const int64_t before_a = pieces[static_cast<size_t>(a.piece)].start + a.first;
+    const int64_t before_b = pieces[static_cast<size_t>(b.piece)].start + b.first;
+    return before_a != before_b ? before_a > before_b : a.piece < b.piece;
   });
   if (rows == 1 && chunks > split_chunks_) {
     split_chunks_ = round_up(chunks, 16);

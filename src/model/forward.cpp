@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 
 namespace foretell {
 
@@ -139,7 +140,7 @@ void Forward::embed_for_layers(Worker& me) {
 const float* Forward::logits(std::span<const int64_t> rows) {
   const auto count = static_cast<int64_t>(rows.size());
   const MaybeNorm norm = maybe(spec_.final_norm, weights_.final_norm);
-  pool_.run([&](int thread) {
+  const auto share_of = [&](int thread) {
     Worker& me = workers_[static_cast<size_t>(thread)];
     for (int64_t first = 0; first < count; first += tile_rows_) {
       const int here = tile_count(first, count);
@@ -169,7 +170,8 @@ const float* Forward::logits(std::span<const int64_t> rows) {
     multiply(
         weights_.unembedding, *input, count, me, Sharing::Free,
         [&](int64_t unit, int64_t first, int here, float* products) { finish_logits(first, unit, here, products); });
-  });
+  };
+  pool_.run(std::ref(share_of));  // by reference: nothing is allocated
   return logits_.row(0);
 }
 

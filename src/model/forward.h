@@ -46,8 +46,8 @@ class Forward {
   Forward(const ModelSpec& spec, const Weights& weights, const kernels::Table& table, ThreadPool& pool,
           Precision precision, KvCacheFormat kv_cache);
 
-  static constexpr int64_t max_rows = 256;       // tokens of one batch
-  static constexpr int64_t max_logit_rows = 16;  // rows of logits that are computed at once
+  static constexpr int64_t max_rows = 256;                       // tokens of one batch
+  static constexpr int64_t max_logit_rows = Model::logits_kept;  // rows of logits that are computed at once
 
   // Runs the rows of a batch through the layers and leaves their hidden states in place. The caches must have room.
   void run(std::span<const Piece> pieces, std::span<const TokenId> tokens);
@@ -64,7 +64,9 @@ class Forward {
     Tiles last, last_projected;                    // of the rows that want logits
     AlignedBuffer<float> products, more_products;  // [tile rows, 32]
     std::vector<float> row_factors;                // [rows]
-    const RowBuffer* sum = nullptr;                // what blocks add to: hidden_ or block_
+    RouterScratch router;
+    std::vector<float> delta;        // of run_delta_head
+    const RowBuffer* sum = nullptr;  // what blocks add to: hidden_ or block_
     float sum_scale = 1;
   };
   struct MaybeNorm {  // null: as it is
@@ -175,6 +177,7 @@ class Forward {
     std::vector<std::pair<int64_t, float>> rows;  // the tokens' rows and weights
   };
   std::vector<ExpertTile> expert_tiles_;
+  std::vector<std::vector<std::pair<int64_t, float>>> of_expert_;  // by expert: the tokens' rows and weights
   size_t expert_tile_count_ = 0;
   Tiles expert_input_, expert_expanded_;
   std::vector<Worker> workers_;

@@ -128,7 +128,7 @@ void Forward::remember_deltas(size_t index, const DeltaNet& spec, const Tiles& i
                          .count = piece.rows};
     float* memories = piece.cache->state(index) + (spec.kernel - 1) * channels;
     for (int64_t h = mine.begin; h < mine.end; h++)
-      run_delta_head(table_, {spec, w, h, memories + h * spec.key_dim * spec.value_dim}, rows);
+      run_delta_head(table_, {spec, w, h, memories + h * spec.key_dim * spec.value_dim}, rows, me.delta);
   }
   pool_.barrier();
   const Range gated = tile_share(rows_, me.thread);

@@ -113,7 +113,7 @@ void Forward::route(const Experts& spec, const ExpertsWeights& weights, const Ti
   const Range mine = tile_share(rows_, me.thread);
   for (int64_t r = mine.begin; r < mine.end; r++) {
     const float* correction = spec.correction ? weights.correction.data() : nullptr;
-    choose_experts(spec, scores_.row(r), correction, choices_.data() + r * spec.chosen);
+    choose_experts(spec, scores_.row(r), correction, choices_.data() + r * spec.chosen, me.router);
     if (spec.shared_gate)
       table_.activate(kernels::Function::Sigmoid, shared_gates_.row(r), nullptr, 16, shared_gates_.row(r));
   }
@@ -127,7 +127,8 @@ void Forward::route(const Experts& spec, const ExpertsWeights& weights, const Ti
 void Forward::tile_experts(const Experts& spec) {
   expert_tile_count_ = 0;
   const auto next_tile = [&](int64_t expert) -> ExpertTile& {
-    if (expert_tile_count_ == expert_tiles_.size()) expert_tiles_.emplace_back();
+    if (expert_tile_count_ == expert_tiles_.size())
+      expert_tiles_.emplace_back().rows.reserve(static_cast<size_t>(table_.tile_rows));
     ExpertTile& tile = expert_tiles_[expert_tile_count_];
     tile.expert = expert;
     tile.first_row = static_cast<int64_t>(expert_tile_count_) * tile_rows_;
@@ -135,13 +136,15 @@ void Forward::tile_experts(const Experts& spec) {
     expert_tile_count_++;
     return tile;
   };
-  std::vector<std::vector<std::pair<int64_t, float>>> of_expert(static_cast<size_t>(spec.count));
+  while (of_expert_.size() < static_cast<size_t>(spec.count))
+    of_expert_.emplace_back().reserve(static_cast<size_t>(table_.tile_rows));
+  for (auto& rows : of_expert_) rows.clear();
   for (int64_t i = 0; i < rows_ * spec.chosen; i++) {
     const Choice& choice = choices_[static_cast<size_t>(i)];
-    of_expert[static_cast<size_t>(choice.expert)].emplace_back(i / spec.chosen, choice.weight);
+    of_expert_[static_cast<size_t>(choice.expert)].emplace_back(i / spec.chosen, choice.weight);
   }
   for (int64_t e = 0; e < spec.count; e++) {
-    const auto& rows = of_expert[static_cast<size_t>(e)];
+    const auto& rows = of_expert_[static_cast<size_t>(e)];
     for (size_t first = 0; first < rows.size(); first += static_cast<size_t>(tile_rows_)) {
       ExpertTile& tile = next_tile(e);
       const size_t last = std::min(rows.size(), first + static_cast<size_t>(tile_rows_));

@@ -31,6 +31,8 @@ class Model::Implementation {
 
   void step(std::span<const Span> spans, const LogitsCallback& on_logits, const std::function<bool()>& stop);
 
+  int64_t rotary_regime_at(int64_t length) const;  // of a text of so many tokens
+
   const kernels::Table& table_;
   ThreadPool pool_;
   ModelSpec spec_;
@@ -44,14 +46,21 @@ class Model::Implementation {
   };
   void check(std::span<const Span> spans) const;
   void prepare(const Span& span) const;
-  void run_batch(std::span<const Piece> pieces, std::span<const TokenId> tokens, std::span<const Wanted> wanted,
-                 const LogitsCallback& on_logits);
+  void run_batch(const LogitsCallback& on_logits);
+  void clear_batch() { pieces_.clear(), tokens_.clear(), wanted_.clear(); }
+
+  // The batch in hand; its memory is used again.
+  std::vector<Piece> pieces_;
+  std::vector<TokenId> tokens_;
+  std::vector<Wanted> wanted_;
   std::function<void(const std::string&)> log_;
 };
 
 class Sequence::Implementation {
  public:
-  Implementation(const KvLayout& layout, int64_t capacity) : cache(layout, capacity) {}
+  Implementation(const KvLayout& layout, int64_t capacity) : cache(layout, capacity) {
+    cache.tokens.reserve(static_cast<size_t>(capacity));
+  }
   KvCache cache;
 };
 
@@ -75,16 +84,21 @@ void Model::Implementation::check(std::span<const Span> spans) const {
   }
 }
 
-// Some rotary scalings turn all tokens by what depends on the length of the whole sequence: where that changes, what
-// was read is computed again.
-void Model::Implementation::prepare(const Span& span) const {
-  KvCache& cache = span.sequence->implementation().cache;
-  const auto length = static_cast<int64_t>(cache.tokens.size() + span.tokens.size());
+int64_t Model::Implementation::rotary_regime_at(int64_t length) const {
   int64_t regime = 0;
   for (const LayerSpec& layer : spec_.layers) {
     const Attention* a = attention_of(layer);
     if (a != nullptr && a->rotary) regime = std::max(regime, rotary_regime(*a->rotary, length));
   }
+  return regime;
+}
+
+// Some rotary scalings turn all tokens by what depends on the length of the whole sequence: where that changes, what
+// was read is computed again.
+void Model::Implementation::prepare(const Span& span) const {
+  KvCache& cache = span.sequence->implementation().cache;
+  const auto length = static_cast<int64_t>(cache.tokens.size() + span.tokens.size());
+  const int64_t regime = rotary_regime_at(length);
   if (regime != cache.regime) cache.rewind(0);
   cache.regime = regime;
   const int64_t again = static_cast<int64_t>(cache.tokens.size()) - cache.length;
@@ -94,18 +108,18 @@ void Model::Implementation::prepare(const Span& span) const {
                                            : "the state after them cannot be turned back"));
 }
 
-void Model::Implementation::run_batch(std::span<const Piece> pieces, std::span<const TokenId> tokens,
-                                      std::span<const Wanted> wanted, const LogitsCallback& on_logits) {
-  for (const Piece& piece : pieces) piece.cache->reserve(piece.start + piece.rows);
-  forward_->run(pieces, tokens);
-  for (const Piece& piece : pieces) {
+void Model::Implementation::run_batch(const LogitsCallback& on_logits) {
+  for (const Piece& piece : pieces_) piece.cache->reserve(piece.start + piece.rows);
+  forward_->run(pieces_, tokens_);
+  for (const Piece& piece : pieces_) {
     piece.cache->length = piece.start + piece.rows;
     auto& known = piece.cache->tokens;
     for (int64_t i = static_cast<int64_t>(known.size()) - piece.start; i < piece.rows; i++)
-      known.push_back(tokens[static_cast<size_t>(piece.first_row + i)]);
+      known.push_back(tokens_[static_cast<size_t>(piece.first_row + i)]);
   }
-  for (size_t first = 0; first < wanted.size(); first += Forward::max_logit_rows) {
-    const auto group = wanted.subspan(first, std::min<size_t>(Forward::max_logit_rows, wanted.size() - first));
+  for (size_t first = 0; first < wanted_.size(); first += Forward::max_logit_rows) {
+    const auto group =
+        std::span(wanted_).subspan(first, std::min<size_t>(Forward::max_logit_rows, wanted_.size() - first));
     int64_t rows[Forward::max_logit_rows];
     for (size_t i = 0; i < group.size(); i++) rows[i] = group[i].row;
     const float* logits = forward_->logits({rows, group.size()});
@@ -119,38 +133,34 @@ void Model::Implementation::run_batch(std::span<const Piece> pieces, std::span<c
 void Model::Implementation::step(std::span<const Span> spans, const LogitsCallback& on_logits,
                                  const std::function<bool()>& stop) {
   check(spans);
-  std::vector<Piece> pieces;
-  std::vector<TokenId> tokens;
-  std::vector<Wanted> wanted;
+  clear_batch();
   const auto flush = [&] {
-    if (!tokens.empty()) run_batch(pieces, tokens, wanted, on_logits);
-    pieces.clear();
-    tokens.clear();
-    wanted.clear();
+    if (!tokens_.empty()) run_batch(on_logits);
+    clear_batch();
   };
   for (size_t s = 0; s < spans.size(); s++) {
     const Span& span = spans[s];
     prepare(span);
     KvCache& cache = span.sequence->implementation().cache;
     // Those that are computed again stand before the new ones.
-    const std::vector<TokenId> again(cache.tokens.begin() + cache.length, cache.tokens.end());
-    const size_t old = again.size(), all = old + span.tokens.size();
+    const auto known = static_cast<size_t>(cache.length);
+    const size_t old = cache.tokens.size() - known, all = old + span.tokens.size();
     const auto length = cache.length + static_cast<int64_t>(all);
     for (size_t done = 0; done < all;) {
-      const size_t count = std::min(all - done, static_cast<size_t>(Forward::max_rows) - tokens.size());
-      pieces.push_back({.cache = &cache,
-                        .first_row = static_cast<int64_t>(tokens.size()),
-                        .rows = static_cast<int64_t>(count),
-                        .start = length - static_cast<int64_t>(all - done),
-                        .length = length});
+      const size_t count = std::min(all - done, static_cast<size_t>(Forward::max_rows) - tokens_.size());
+      pieces_.push_back({.cache = &cache,
+                         .first_row = static_cast<int64_t>(tokens_.size()),
+                         .rows = static_cast<int64_t>(count),
+                         .start = length - static_cast<int64_t>(all - done),
+                         .length = length});
       for (size_t i = done; i < done + count; i++) {
         const bool last = i + 1 == all, fresh = i >= old;
         if (fresh && (span.logits == Span::Logits::All || (span.logits == Span::Logits::Last && last)))
-          wanted.push_back({static_cast<int64_t>(tokens.size()), s, i - old});
-        tokens.push_back(fresh ? span.tokens[i - old] : again[i]);
+          wanted_.push_back({static_cast<int64_t>(tokens_.size()), s, i - old});
+        tokens_.push_back(fresh ? span.tokens[i - old] : cache.tokens[known + i]);
       }
       done += count;
-      if (tokens.size() < static_cast<size_t>(Forward::max_rows)) continue;
+      if (tokens_.size() < static_cast<size_t>(Forward::max_rows)) continue;
       flush();
       if (stop && stop()) return;
     }
@@ -181,6 +191,13 @@ std::string_view Model::isa() const { return implementation_->table_.name; }
 
 void Model::step(std::span<const Span> spans, const LogitsCallback& on_logits, const std::function<bool()>& stop) {
   implementation_->step(spans, on_logits, stop);
+}
+
+int64_t Model::draft_room(const Sequence& sequence, int64_t wanted) const {
+  const Implementation& m = *implementation_;
+  const int64_t next = sequence.length() + 1;
+  const bool takes_back = m.forward_->kv_layout().state_size() == 0;
+  return takes_back && m.rotary_regime_at(next) == m.rotary_regime_at(next + wanted) ? wanted : 0;
 }
 
 std::span<const float> Model::next_logits(Sequence& sequence, std::span<const TokenId> tokens) {

@@ -45,44 +45,47 @@ void convolve(const float* taps, int64_t kernel, int64_t channels, int64_t first
   }
 }
 
-void run_delta_head(const kernels::Table& table, const DeltaHead& head, const DeltaRows& rows) {
+void run_delta_head(const kernels::Table& table, const DeltaHead& head, const DeltaRows& rows,
+                    std::vector<float>& scratch) {
   const DeltaNet& d = head.spec;
   const int64_t key_head = head.head / (d.value_heads / d.key_heads);
   const float query_scale = static_cast<float>(1 / std::sqrt(static_cast<double>(d.key_dim)));
   const int64_t padded_values = (d.value_dim + 15) / 16 * 16;
-  std::vector<float> query(static_cast<size_t>(d.key_dim)), key(query), change(static_cast<size_t>(d.value_dim)),
-      output(static_cast<size_t>(padded_values));
+  scratch.assign(static_cast<size_t>(2 * d.key_dim + d.value_dim + padded_values), 0.0f);
+  float* const query = scratch.data();         // [key_dim]
+  float* const key = query + d.key_dim;        // [key_dim]
+  float* const change = key + d.key_dim;       // [value_dim]
+  float* const output = change + d.value_dim;  // [padded_values]
   for (int64_t t = 0; t < rows.count; t++) {
     const float* q = rows.queries + t * rows.query_stride + key_head * d.key_dim;
     const float* k = rows.keys + t * rows.key_stride + key_head * d.key_dim;
     float* value = rows.values + t * rows.value_stride + head.head * d.value_dim;
-    l2_normalize(q, d.key_dim, query_scale, query.data());
-    l2_normalize(k, d.key_dim, 1, key.data());
+    l2_normalize(q, d.key_dim, query_scale, query);
+    l2_normalize(k, d.key_dim, 1, key);
     const float beta = sigmoid(rows.beta[t * rows.beta_stride + head.head]);
     const float left = decay_factor(rows.decay[t * rows.beta_stride + head.head], head.weights.time_bias[head.head],
                                     head.weights.rate[head.head]);
     // The memory forgets, then learns what it did not yet tell for this key.
-    std::fill(change.begin(), change.end(), 0.0f);
+    std::fill_n(change, d.value_dim, 0.0f);
     for (int64_t i = 0; i < d.key_dim; i++) {
       float* row = head.memory + i * d.value_dim;
       for (int64_t j = 0; j < d.value_dim; j++) {
         row[j] *= left;
-        change[static_cast<size_t>(j)] += row[j] * key[static_cast<size_t>(i)];
+        change[j] += row[j] * key[i];
       }
     }
-    for (int64_t j = 0; j < d.value_dim; j++)
-      change[static_cast<size_t>(j)] = (value[j] - change[static_cast<size_t>(j)]) * beta;
-    std::fill(output.begin(), output.end(), 0.0f);
+    for (int64_t j = 0; j < d.value_dim; j++) change[j] = (value[j] - change[j]) * beta;
+    std::fill_n(output, padded_values, 0.0f);
     for (int64_t i = 0; i < d.key_dim; i++) {
       float* row = head.memory + i * d.value_dim;
       for (int64_t j = 0; j < d.value_dim; j++) {
-        row[j] += key[static_cast<size_t>(i)] * change[static_cast<size_t>(j)];
-        output[static_cast<size_t>(j)] += row[j] * query[static_cast<size_t>(i)];
+        row[j] += key[i] * change[j];
+        output[j] += row[j] * query[i];
       }
     }
-    apply_norm(table, d.norm, head.weights.norm.weight.data(), head.weights.norm.bias.data(), output.data(),
-               d.value_dim, output.data());
-    std::copy_n(output.data(), d.value_dim, value);
+    apply_norm(table, d.norm, head.weights.norm.weight.data(), head.weights.norm.bias.data(), output, d.value_dim,
+               output);
+    std::copy_n(output, d.value_dim, value);
   }
 }
 

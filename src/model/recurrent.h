@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "arch/spec.h"
 #include "kernels/table.h"
@@ -35,6 +36,8 @@ struct DeltaRows {
   float *queries, *keys, *values, *beta, *decay;
   int64_t query_stride, key_stride, value_stride, beta_stride, count;
 };
-void run_delta_head(const kernels::Table& table, const DeltaHead& head, const DeltaRows& rows);
+// `scratch` is kept by the caller so that nothing is allocated per token.
+void run_delta_head(const kernels::Table& table, const DeltaHead& head, const DeltaRows& rows,
+                    std::vector<float>& scratch);
 
 }  // namespace foretell

@@ -33,12 +33,14 @@ float group_score(const float* scores, int64_t n, bool top_two) {
 }
 
 // Only experts of the best groups can be chosen (DeepSeek-V2, arXiv:2405.04434).
-void leave_best_groups(const Experts& experts, std::vector<float>& scores) {
+void leave_best_groups(const Experts& experts, RouterScratch& scratch) {
+  std::vector<float>&scores = scratch.scores, &of_group = scratch.of_group;
+  std::vector<bool>& kept = scratch.kept;
   const int64_t size = experts.count / experts.groups;
-  std::vector<float> of_group;
+  of_group.clear();
   for (int64_t g = 0; g < experts.groups; g++)
     of_group.push_back(group_score(scores.data() + g * size, size, experts.groups_by_top_two));
-  std::vector<bool> kept(of_group.size());
+  kept.assign(of_group.size(), false);
   for (int64_t i = 0; i < experts.chosen_groups; i++) {
     const auto best = std::max_element(of_group.begin(), of_group.end()) - of_group.begin();
     kept[static_cast<size_t>(best)] = true;
@@ -50,19 +52,21 @@ void leave_best_groups(const Experts& experts, std::vector<float>& scores) {
 
 }  // namespace
 
-void choose_experts(const Experts& experts, float* logits, const float* correction, Choice* choices) {
+void choose_experts(const Experts& experts, float* logits, const float* correction, Choice* choices,
+                    RouterScratch& scratch) {
   using Score = Experts::Score;
   const int64_t n = experts.count, k = experts.chosen;
   if (experts.score == Score::Softmax) softmax(logits, n);
   if (experts.score == Score::Sigmoid)
     for (int64_t e = 0; e < n; e++)
       logits[e] = static_cast<float>(1 / (1 + exact_exp(-static_cast<double>(logits[e]))));
-  std::vector<float> scores(logits, logits + n);  // by which they are chosen
+  std::vector<float>&scores = scratch.scores, &weights = scratch.weights;
+  scores.assign(logits, logits + n);  // by which they are chosen
   if (correction != nullptr)
     for (int64_t e = 0; e < n; e++) scores[static_cast<size_t>(e)] += correction[e];
-  if (experts.groups > 1) leave_best_groups(experts, scores);
+  if (experts.groups > 1) leave_best_groups(experts, scratch);
 
-  std::vector<float> weights;
+  weights.clear();
   for (int64_t i = 0; i < k; i++) {
     const auto best = std::max_element(scores.begin(), scores.end()) - scores.begin();
     choices[i].expert = best;

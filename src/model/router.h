@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "arch/spec.h"
 
@@ -12,8 +13,15 @@ struct Choice {
   float weight = 0;
 };
 
+// Kept by the caller so that nothing is allocated per token.
+struct RouterScratch {
+  std::vector<float> scores, of_group, weights;
+  std::vector<bool> kept;  // groups
+};
+
 // From the router's logits [count] to the choices [chosen]. `correction` is [count], or null. Equal scores: the lower
 // number. `logits` are overwritten.
-void choose_experts(const Experts& experts, float* logits, const float* correction, Choice* choices);
+void choose_experts(const Experts& experts, float* logits, const float* correction, Choice* choices,
+                    RouterScratch& scratch);
 
 }  // namespace foretell
