@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <span>
 #include <string>
@@ -24,6 +25,8 @@
 
 namespace foretell {
 
+class Predictor;
+
 struct GenerateOptions {
   SamplingOptions sampling = {};       // its end_ids end the text
   int64_t max_tokens = 512;            // generated ones
@@ -33,6 +36,12 @@ struct GenerateOptions {
   // Asked before each token and between two blocks of the prompt; where it says true the generation ends.
   std::function<bool()> interrupted = {};
   std::function<void(size_t done, size_t total)> on_prefill = {};  // called now and then while the prompt is read
+
+  // Speculation: guesses at the next tokens are checked several at a time. It makes the same text come sooner.
+  int64_t lookup = -1;         // guess what followed when the text's end stood in it before: at most so many tokens at
+                               // a time; 0: not at all; -1: as many as pay
+  Predictor* draft = nullptr;  // a smaller model with the same tokens that guesses; it reads the same text
+  int64_t draft_tokens = -1;   // its guesses at a time; -1: as many as pay
 };
 
 enum class FinishReason {
@@ -66,6 +75,8 @@ struct Generation {
   uint64_t seed = 0;
   GenerateTiming timing;
   std::vector<ChosenLogprob> logprobs;  // one for each id, where asked for
+  int64_t drafted_tokens = 0;           // guesses that were checked
+  int64_t accepted_tokens = 0;          // those of them that came
 };
 
 // Whole characters, as soon as they are certain not to belong to a stop text.
@@ -81,6 +92,32 @@ class Predictor {
   // Reads the tokens (at least one) and gives the logits after the last, valid until the next call. `stop`, where
   // given, is asked now and then; where it says true, nothing is given and some of the tokens may have been read.
   virtual std::span<const float> read(std::span<const TokenId> tokens, const std::function<bool()>& stop) = 0;
+
+  // How many guesses, `wanted` at most, the next step may read beside a token: with the logits that they would have one
+  // by one, and so that truncate() takes them back at no cost.
+  virtual int64_t draft_room([[maybe_unused]] int64_t wanted) const { return 0; }
+  // Reads one token and at most draft_room() more, and gives the logits after each in `logits`, as many; valid until
+  // the next call.
+  virtual void read_each(std::span<const TokenId> tokens, std::span<std::span<const float>> logits) {
+    logits.back() = read(tokens, {});
+  }
+};
+
+// A model that reads one sequence; both must outlive it.
+class ModelPredictor : public Predictor {
+ public:
+  ModelPredictor(Model& model, Sequence& sequence) : model_(model), sequence_(sequence) {}
+  int64_t length() const override { return sequence_.length(); }
+  int64_t capacity() const override { return sequence_.capacity(); }
+  void truncate(int64_t length) override { sequence_.truncate(length); }
+  std::span<const float> read(std::span<const TokenId> tokens, const std::function<bool()>& stop) override;
+  int64_t draft_room(int64_t wanted) const override { return model_.draft_room(sequence_, wanted); }
+  void read_each(std::span<const TokenId> tokens, std::span<std::span<const float>> logits) override;
+
+ private:
+  Model& model_;
+  Sequence& sequence_;
+  std::vector<float> logits_;  // [vocabulary], after several tokens
 };
 
 // The predictor has read a beginning of the prompt already, or nothing: its first length() tokens are taken to be the
@@ -95,6 +132,10 @@ Generation generate(Model& model, const Tokenizer* tokenizer, Sequence& sequence
 // has them there already.
 std::vector<TokenSpan> encode_prompt(const Tokenizer& tokenizer, std::string_view text, bool special = true);
 std::vector<TokenId> prompt_ids(const Tokenizer& tokenizer, std::string_view text, bool special = true);
+
+// Throws Error, naming both, where the tokens of a draft model are not those of the model that it guesses for.
+void check_same_tokens(const Tokenizer& tokenizer, const std::filesystem::path& model, const Tokenizer& draft,
+                       const std::filesystem::path& draft_model);
 
 // The ids of all tokens whose text has one of the texts in it, for SamplingOptions::dry_breakers.
 std::vector<TokenId> tokens_containing(const Tokenizer& tokenizer, std::span<const std::string> texts);

@@ -83,6 +83,7 @@ class StreamDecoder {
 
   // The text that this id completes; empty while a character is still open.
   std::string push(TokenId id);
+  void push(TokenId id, std::string& text);  // appends it
   // What is left, with U+FFFD for a character that never came to its end. The decoder then begins a new text.
   std::string finish();
 

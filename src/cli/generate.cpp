@@ -38,13 +38,15 @@ class GenerateCommand {
   Json logprobs(const Generation& generation) const;
   void print_logprobs(const Generation& generation);
   void report(const Generation& generation) const;
+  void load_draft();
   void log_options(const GenerateOptions& options) const;
 
   Context& context_;
   PromptOptions prompt_;
   SamplerFlags samplers_;
   std::vector<std::string> stop_;
-  std::optional<int64_t> logprobs_;
+  std::optional<int64_t> logprobs_, lookup_, draft_tokens_;
+  std::optional<std::string> draft_;
   int64_t max_tokens_ = 512, num_ = 1;
   bool echo_ = false, ignore_eos_ = false, stats_ = false;
 
@@ -52,6 +54,13 @@ class GenerateCommand {
   std::optional<TextSource> source_;
   std::optional<Model> model_;
   std::optional<Sequence> sequence_;
+  struct Draft {
+    Draft(Model loaded, int64_t capacity) : model(std::move(loaded)), sequence(model, capacity) {}
+    Model model;
+    Sequence sequence;
+    ModelPredictor predictor{model, sequence};
+  };
+  std::unique_ptr<Draft> small_;
   std::vector<TokenId> ids_;
   std::string echoed_;
   double load_s_ = 0;
@@ -79,6 +88,18 @@ void GenerateCommand::add_options(CLI::App& command) {
              "For each token its log-probability (temperature 1, no samplers) and those of the N best")
       ->default_str("off")
       ->group("Generation");
+  add_number(command, "--lookup", lookup_, Whole{.least = 0},
+             "Where the end of the text stood in it before, check up to N tokens at once that followed it there: the "
+             "same text,\nsooner. 0: never; by default as many as pay")
+      ->default_str("auto")
+      ->group("Generation");
+  add_text(command, "--draft", draft_, "MODEL",
+           "A smaller model with the same tokens that guesses ahead: the same text, sooner")
+      ->group("Generation");
+  add_number(command, "--draft-tokens", draft_tokens_, Whole{.least = 1},
+             "It guesses N tokens at a time; by default as many as pay")
+      ->default_str("auto")
+      ->group("Generation");
   add_switch(command, "--stats", stats_, "Say on stderr how long it took")->group("Generation");
   add_sampler_options(command, samplers_, true);
   add_seed_option(command, context_);
@@ -98,6 +119,8 @@ GenerateOptions GenerateCommand::options_for(const TextSource& source) {
   options.ignore_end = ignore_eos_;
   options.logprobs = logprobs_.value_or(-1);
   options.interrupted = interrupted;
+  options.lookup = lookup_.value_or(-1);
+  options.draft_tokens = draft_tokens_.value_or(-1);
   if (!stop_.empty() && !source.tokenizer()) {
     throw Error({.what = "--stop needs a tokenizer, and the model has none", .file = source.path().string()});
   }
@@ -115,15 +138,38 @@ void GenerateCommand::run() {
   model_.emplace(load_model(source_->path(), context_));
   if (prompt.ids) check_ids(ids_, model_->vocabulary_size());
   sequence_.emplace(new_sequence(*model_, context_));
+  if (draft_) load_draft();
+  if (lookup_.value_or(0) > 0 && model_->draft_room(*sequence_, 1) == 0)
+    spdlog::warn("--lookup does nothing: what the model remembers of a text cannot be turned back");
   load_s_ = seconds_since(start);
 
   const InterruptGuard guard;
   for (int64_t i = 0; i < num_ && !interrupted(); i++) generate_one(options, i);
 }
 
+// The model that guesses for the other one.
+void GenerateCommand::load_draft() {
+  const std::filesystem::path path = find_model(*draft_);
+  if (source_->tokenizer()) check_same_tokens(*source_->tokenizer(), source_->path(), load_tokenizer(path), path);
+  small_ = std::make_unique<Draft>(load_model(path, context_), sequence_->capacity());
+  if (const int64_t size = model_->vocabulary_size(); !source_->tokenizer() && small_->model.vocabulary_size() != size)
+    throw Error({.what = "its tokens are not those of " + source_->path().string() + ", for which it should guess",
+                 .file = path.string(),
+                 .expected = std::to_string(size) + " tokens",
+                 .found = std::to_string(small_->model.vocabulary_size())});
+  if (small_->model.draft_room(small_->sequence, 1) == 0)
+    throw Error({.what = "--draft: this model cannot guess for another one",
+                 .file = path.string(),
+                 .expected = "attention in each layer",
+                 .found = "a state that cannot be turned back"});
+  if (model_->draft_room(*sequence_, 1) > 0) return;
+  spdlog::warn("--draft does nothing: what the model remembers of a text cannot be turned back");
+}
+
 void GenerateCommand::generate_one(const GenerateOptions& shared, int64_t index) {
   GenerateOptions options = shared;
   *options.sampling.seed += static_cast<uint64_t>(index);
+  if (small_) options.draft = &small_->predictor;
   const Terminal& terminal = context_.err_terminal;
   Progress progress("reading the prompt", terminal.interactive && !context_.options.quiet, terminal.width);
   options.on_prefill = [&progress](size_t done, size_t total) {
@@ -168,7 +214,9 @@ Json GenerateCommand::document(const Generation& g) const {
                  {"prefill_s", g.timing.prefill_s},
                  {"prefill_tokens", g.timing.prefill_tokens},
                  {"decode_s", g.timing.decode_s},
-                 {"decode_tokens", g.timing.decode_tokens}}}};
+                 {"decode_tokens", g.timing.decode_tokens},
+                 {"drafted_tokens", g.drafted_tokens},
+                 {"accepted_tokens", g.accepted_tokens}}}};
   if (logprobs_) json["logprobs"] = logprobs(g);
   return json;
 }
@@ -229,6 +277,9 @@ void GenerateCommand::report(const Generation& g) const {
       "loading {:.3f} s; prompt {} tokens in {:.3f} s ({:.1f} tokens/s); text {} tokens in {:.3f} s ({:.1f} tokens/s)",
       load_s_, t.prefill_tokens, t.prefill_s, rate(t.prefill_tokens, t.prefill_s), t.decode_tokens, t.decode_s,
       rate(t.decode_tokens, t.decode_s));
+  if (g.drafted_tokens > 0)
+    spdlog::info("{} of {} drafted tokens were right ({:.0f} %)", g.accepted_tokens, g.drafted_tokens,
+                 100 * static_cast<double>(g.accepted_tokens) / static_cast<double>(g.drafted_tokens));
 }
 
 }  // namespace

@@ -17,7 +17,7 @@
 #include "cli/sampler_options.h"
 #include "cli/text_source.h"
 #include "cli/token_text.h"
-#include "generate/model_predictor.h"
+#include "generate/check_prompt.h"
 
 namespace foretell::cli {
 namespace {

@@ -4,14 +4,17 @@
 #include <chrono>
 #include <optional>
 
+#include "generate/check_prompt.h"
 #include "generate/logprobs.h"
-#include "generate/model_predictor.h"
+#include "generate/speculation.h"
 #include "generate/stop_matcher.h"
 
 namespace foretell {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr int64_t most_reserved = 4096;  // tokens; nothing is allocated for each of these
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -21,6 +24,9 @@ class TextStream {
   TextStream(const Tokenizer* tokenizer, std::span<const TokenId> prompt, const GenerateOptions& options,
              const OnText& on_text)
       : stops_(options.stop), on_text_(on_text) {
+    const auto tokens = static_cast<size_t>(std::min<int64_t>(options.max_tokens, most_reserved));
+    starts_.reserve(tokens);
+    text_.reserve(tokens * 8);  // bytes: more than most tokens have
     if (!tokenizer) return;
     decoder_.emplace(*tokenizer);
     // The decoder needs to know what the answer follows on: some vocabularies leave out the blank at the start of a
@@ -32,7 +38,9 @@ class TextStream {
   // False where a stop text has come.
   bool push(TokenId id) {
     starts_.push_back(decoded_);
-    if (decoder_) decode(decoder_->push(id));
+    piece_.clear();
+    if (decoder_) decoder_->push(id, piece_);
+    decode(piece_);
     return !stops_.found();
   }
 
@@ -52,11 +60,11 @@ class TextStream {
   }
 
  private:
-  void decode(const std::string& piece) {
+  void decode(std::string_view piece) {
     decoded_ += piece.size();
     give(stops_.push(piece));
   }
-  void give(const std::string& piece) {
+  void give(std::string_view piece) {
     if (piece.empty()) return;
     text_ += piece;
     if (on_text_) on_text_(piece);
@@ -65,7 +73,7 @@ class TextStream {
   std::optional<StreamDecoder> decoder_;
   StopMatcher stops_;
   const OnText& on_text_;
-  std::string text_;
+  std::string text_, piece_;
   size_t decoded_ = 0;          // bytes that came out of the decoder
   std::vector<size_t> starts_;  // for each id, decoded_ before it
 };
@@ -76,11 +84,13 @@ class Run {
       const OnText& on_text)
       : predictor_(predictor),
         options_(options),
-        chain_(chain_options(options)),
+        sampling_(sampling_options(options)),
+        chain_(sampling_),
         stream_(tokenizer, prompt, options, on_text),
         prompt_length_(prompt.size()),
-        history_(prompt.begin(), prompt.end()) {
-    history_.reserve(prompt.size() + static_cast<size_t>(std::min<int64_t>(options.max_tokens, 4096)));
+        history_(prompt.begin(), prompt.end()),
+        speculation_(predictor, options, sampling_, prompt) {
+    history_.reserve(prompt.size() + static_cast<size_t>(std::min<int64_t>(options.max_tokens, most_reserved)));
   }
 
   Generation run() {
@@ -99,13 +109,16 @@ class Run {
     result_.ids.resize(stream_.ids_in_text());
     if (options_.logprobs >= 0) result_.logprobs.resize(result_.ids.size());
     result_.text = stream_.text();
+    result_.drafted_tokens = speculation_.drafted();
+    result_.accepted_tokens = speculation_.accepted();
     return std::move(result_);
   }
 
  private:
-  static SamplingOptions chain_options(const GenerateOptions& options) {
+  static SamplingOptions sampling_options(const GenerateOptions& options) {
     SamplingOptions sampling = options.sampling;
     if (options.ignore_end) sampling.end_ids.clear();
+    if (!sampling.seed) sampling.seed = random_seed();
     return sampling;
   }
 
@@ -131,18 +144,49 @@ class Run {
   }
 
   FinishReason decode(std::span<const float> logits) {
+    Speculation::Ahead ahead{.guesses = {}, .logits = {&logits, 1}};
     while (true) {
-      if (interrupted()) return FinishReason::Interrupted;
-      const TokenId id = chain_.sample(logits, history_, prompt_length_).id;
-      if (is_end(id)) return FinishReason::Stop;
-      if (options_.logprobs >= 0)
-        result_.logprobs.push_back(logprobs_of(logits, id, static_cast<size_t>(options_.logprobs)));
-      history_.push_back(id);
-      if (!stream_.push(id)) return FinishReason::Stop;
-      if (generated() >= options_.max_tokens) return FinishReason::Length;
-      if (context_is_full()) return FinishReason::Context;
-      logits = predictor_.read({&history_.back(), 1}, {});
+      if (const auto reason = choose(ahead)) return *reason;
+      ahead = speculation_.read_on(history_, room());
     }
+  }
+
+  // Chooses the next token, and one more after each guess for as long as the guesses come true.
+  std::optional<FinishReason> choose(const Speculation::Ahead& ahead) {
+    const size_t before = history_.size();
+    std::optional<FinishReason> reason;
+    size_t accepted = 0;
+    while (true) {
+      reason = append(ahead.logits[accepted]);
+      const bool came = accepted < ahead.guesses.size() && history_.size() == before + accepted + 1 &&
+                        history_.back() == ahead.guesses[accepted];
+      if (came) accepted++;
+      if (reason || !came) break;
+    }
+    speculation_.judge(accepted);
+    const auto right = static_cast<int64_t>(before + accepted);  // tokens of the history that were read
+    if (predictor_.length() > right) predictor_.truncate(right);
+    return reason;
+  }
+
+  // Chooses a token by the logits; the reason to stop, if there is one.
+  std::optional<FinishReason> append(std::span<const float> logits) {
+    if (interrupted()) return FinishReason::Interrupted;
+    const TokenId id = chain_.sample(logits, history_, prompt_length_).id;
+    if (is_end(id)) return FinishReason::Stop;
+    if (options_.logprobs >= 0)
+      result_.logprobs.push_back(logprobs_of(logits, id, static_cast<size_t>(options_.logprobs)));
+    history_.push_back(id);
+    if (!stream_.push(id)) return FinishReason::Stop;
+    if (generated() >= options_.max_tokens) return FinishReason::Length;
+    if (context_is_full()) return FinishReason::Context;
+    return {};
+  }
+
+  // How many guesses can still be of use.
+  size_t room() const {
+    const int64_t tokens = options_.max_tokens - generated() - 1;
+    return static_cast<size_t>(std::min(tokens, predictor_.capacity() - static_cast<int64_t>(history_.size())));
   }
 
   bool context_is_full() const { return static_cast<int64_t>(history_.size()) >= predictor_.capacity(); }
@@ -154,10 +198,12 @@ class Run {
 
   Predictor& predictor_;
   const GenerateOptions& options_;
+  const SamplingOptions sampling_;  // with the seed
   SamplerChain chain_;
   TextStream stream_;
   const size_t prompt_length_;
   std::vector<TokenId> history_;  // the prompt and what was generated
+  Speculation speculation_;
   Generation result_;
 };
 

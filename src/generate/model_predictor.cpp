@@ -1,6 +1,4 @@
-#include "generate/model_predictor.h"
-
-#include <string>
+#include "foretell/generate.h"
 
 namespace foretell {
 
@@ -15,14 +13,9 @@ std::span<const float> ModelPredictor::read(std::span<const TokenId> tokens, con
   return logits_;
 }
 
-void check_prompt(const Predictor& predictor, std::span<const TokenId> prompt) {
-  if (prompt.empty()) throw Error({.what = "the prompt has no tokens", .expected = "at least one"});
-  const auto length = static_cast<int64_t>(prompt.size());
-  if (length <= predictor.capacity()) return;
-  throw Error({.what = "the prompt is longer than the context",
-               .expected = "at most " + std::to_string(predictor.capacity()) + " tokens",
-               .found = std::to_string(length),
-               .hint = "-c/--context sets a larger context, where the model has one; else shorten the prompt"});
+void ModelPredictor::read_each(std::span<const TokenId> tokens, std::span<std::span<const float>> logits) {
+  const Span span{&sequence_, tokens, Span::Logits::All};
+  model_.step({&span, 1}, [logits](size_t, size_t token, std::span<const float> l) { logits[token] = l; });
 }
 
 }  // namespace foretell

@@ -9,7 +9,8 @@ StopMatcher::StopMatcher(std::vector<std::string> stops) : stops_(std::move(stop
   std::erase_if(stops_, [](const std::string& stop) { return stop.empty(); });
 }
 
-std::string StopMatcher::push(std::string_view text) {
+std::string_view StopMatcher::push(std::string_view text) {
+  if (stops_.empty()) return text;
   if (found_) return {};
   held_ += text;
   size_t start = std::string::npos, end = std::string::npos;
@@ -20,7 +21,9 @@ std::string StopMatcher::push(std::string_view text) {
   }
   if (start != std::string::npos) {
     found_ = true;
-    return std::exchange(held_, {}).substr(0, start);
+    certain_.assign(held_, 0, start);
+    held_.clear();
+    return certain_;
   }
   size_t hold = 0;  // the longest end of the text that begins a stop text
   for (const std::string& stop : stops_) {
@@ -29,11 +32,15 @@ std::string StopMatcher::push(std::string_view text) {
         hold = length;
     }
   }
-  std::string certain = held_.substr(0, held_.size() - hold);
-  held_.erase(0, certain.size());
-  return certain;
+  certain_.assign(held_, 0, held_.size() - hold);
+  held_.erase(0, certain_.size());
+  return certain_;
 }
 
-std::string StopMatcher::finish() { return std::exchange(held_, {}); }
+std::string_view StopMatcher::finish() {
+  certain_.swap(held_);
+  held_.clear();
+  return certain_;
+}
 
 }  // namespace foretell

@@ -13,15 +13,16 @@ class StopMatcher {
   explicit StopMatcher(std::vector<std::string> stops);
 
   // The text that is certain to come before any stop text. The one that ends first counts, of those the longest; the
-  // result is the same in whatever pieces the text comes. After a stop text was found, nothing more comes out.
-  std::string push(std::string_view text);
+  // result is the same in whatever pieces the text comes. After a stop text was found, nothing more comes out. Valid
+  // until the next call, and as long as `text` is.
+  std::string_view push(std::string_view text);
   // What was held back, if no stop text was found.
-  std::string finish();
+  std::string_view finish();
   bool found() const { return found_; }
 
  private:
   std::vector<std::string> stops_;
-  std::string held_;
+  std::string held_, certain_;
   bool found_ = false;
 };
 

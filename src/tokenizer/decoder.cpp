@@ -16,7 +16,10 @@ class Decoder::Session::Output : public DecoderStream {
   void text(std::string_view part) override { text_ += part; }
   void end() override {}
   void finish() override {}
-  std::string take() { return std::exchange(text_, {}); }
+  void take(std::string& text) {
+    text += text_;
+    text_.clear();  // its memory is used again
+  }
 
  private:
   bool blanks_;
@@ -41,7 +44,7 @@ void Decoder::Session::push(std::string_view name) {
 }
 
 void Decoder::Session::finish() { first_->finish(); }
-std::string Decoder::Session::take() { return output_->take(); }
+void Decoder::Session::take(std::string& text) { output_->take(text); }
 
 Decoder::Decoder(const JsonNode& node) : blanks_(false) {
   append(node);

@@ -51,7 +51,7 @@ class Decoder {
     ~Session();
     void push(std::string_view name);
     void finish();
-    std::string take();  // the text that is ready
+    void take(std::string& text);  // appends what is ready
 
    private:
     class Output;

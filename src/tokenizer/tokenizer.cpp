@@ -51,7 +51,7 @@ std::vector<TokenSpan> Tokenizer::encode_with_offsets(std::string_view text, Enc
 std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {
   StreamDecoder stream(*this, skip_special);
   std::string text;
-  for (TokenId id : ids) text += stream.push(id);
+  for (TokenId id : ids) stream.push(id, text);
   return text += stream.finish();
 }
 
@@ -71,18 +71,19 @@ class StreamDecoder::Implementation {
   Implementation(const Tokenizer::Implementation& tokenizer, bool skip_special)
       : tokenizer_(&tokenizer), skip_special_(skip_special) {}
 
-  std::string push(TokenId id) {
+  void push(TokenId id, std::string& text) {
     const auto name = tokenizer_->decoded_name(id);
-    if (!name || (skip_special_ && tokenizer_->added().is_skipped(id))) return {};
+    if (!name || (skip_special_ && tokenizer_->added().is_skipped(id))) return;
     if (!session_) session_.emplace(tokenizer_->decoder());
     session_->push(*name);
-    return session_->take();
+    session_->take(text);
   }
 
   std::string finish() {
     if (!session_) session_.emplace(tokenizer_->decoder());
     session_->finish();
-    std::string text = session_->take();
+    std::string text;
+    session_->take(text);
     session_.reset();
     return text;
   }
@@ -99,7 +100,12 @@ StreamDecoder::StreamDecoder(StreamDecoder&&) noexcept = default;
 StreamDecoder& StreamDecoder::operator=(StreamDecoder&&) noexcept = default;
 StreamDecoder::~StreamDecoder() = default;
 
-std::string StreamDecoder::push(TokenId id) { return implementation_->push(id); }
+std::string StreamDecoder::push(TokenId id) {
+  std::string text;
+  push(id, text);
+  return text;
+}
+void StreamDecoder::push(TokenId id, std::string& text) { implementation_->push(id, text); }
 std::string StreamDecoder::finish() { return implementation_->finish(); }
 
 }  // namespace foretell

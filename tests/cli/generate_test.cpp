@@ -198,11 +198,61 @@ TEST_CASE("generate: stats and quiet") {
   CHECK(contains(run(with({"-p", "a", "-n", "4", "--samplers", "temp", "--top-k", "3"})).err, "--top-k has no effect"));
 }
 
+TEST_CASE("generate: speculation does not change the text") {
+  const std::string ids = "5,6,7,8,9,5,6,7,8,9,5,6,7";
+  const auto text = [&](std::vector<std::string> more) {
+    std::vector<std::string> flags = {"--ids", ids, "-n", "60", "--temp", "0.2", "--seed", "9", "--ignore-eos"};
+    flags.insert(flags.end(), more.begin(), more.end());
+    return json_of(flags);
+  };
+  const Json plain = text({"--lookup", "0"});
+  CHECK(plain["timing"]["drafted_tokens"] == 0);
+  const Json looked_up = text({"--lookup", "6"});
+  CHECK(looked_up["ids"] == plain["ids"]);
+  CHECK(looked_up["timing"]["drafted_tokens"] > 0);
+  CHECK(text({})["ids"] == plain["ids"]);
+  const Json drafted = text({"--lookup", "0", "--draft", model, "--draft-tokens", "3"});
+  CHECK(drafted["ids"] == plain["ids"]);
+  CHECK(drafted["timing"]["drafted_tokens"] > 30);
+  CHECK(drafted["timing"]["accepted_tokens"] == drafted["timing"]["drafted_tokens"]);
+  CHECK(text({"--draft", model})["ids"] == plain["ids"]);
+  const Outcome stats = run(
+      with({"--ids", ids, "-n", "30", "--greedy", "--ignore-eos", "--draft", model, "--draft-tokens", "3", "--stats"}));
+  CHECK(contains(stats.err, "drafted tokens were right (100 %)"));
+}
+
+TEST_CASE("generate: models that cannot draft or be drafted for") {
+  const std::string folders = std::string(FORETELL_SOURCE_DIR) + "/tests/golden/arch/";
+  const Outcome state = run({"generate", "-m", folders + "lfm2", "-p", "a", "-n", "4", "--greedy", "--lookup", "4"});
+  CHECK(state.code == 0);
+  CHECK(contains(state.err, "--lookup does nothing"));
+  CHECK(run({"generate", "-m", folders + "lfm2", "-p", "a", "-n", "4", "--greedy"}).err.empty());
+  const Outcome drafting = run(with({"-p", "a", "--draft", folders + "lfm2"}));
+  CHECK(drafting.code == 1);
+  CHECK(contains(drafting.err, "lfm2"));
+  CHECK(drafting.out.empty());
+  // Other tokens: both models are named, and the first difference.
+  TempFolder folder;
+  std::filesystem::copy(model, folder.path(), std::filesystem::copy_options::recursive);
+  Json tokenizer = Json::parse(read_file(model + "/tokenizer.json"));
+  const std::string first = tokenizer["model"]["vocab"].begin().key();
+  tokenizer["model"]["vocab"]["another one"] = tokenizer["model"]["vocab"][first];
+  tokenizer["model"]["vocab"].erase(first);
+  tokenizer["model"]["merges"] = Json::array();
+  folder.write("tokenizer.json", tokenizer.dump());
+  const Outcome other = run(with({"-p", "a", "--draft", folder.path().string()}));
+  CHECK(other.code == 1);
+  CHECK(contains(other.err, folder.path().string() + ": its tokens are not those of " + model));
+  CHECK(contains(other.err, "found \"another one\""));
+}
+
 TEST_CASE("generate: wrong flags") {
   for (const auto& [flags, part] : std::vector<std::pair<std::vector<std::string>, std::string>>{
            {{"-n", "-1"}, "of at least 0"},
            {{"--num", "0"}, "--num"},
            {{"--logprobs", "-1"}, "--logprobs"},
+           {{"--lookup", "-1"}, "--lookup"},
+           {{"--draft-tokens", "0"}, "--draft-tokens"},
            {{"--top-p", "1.5"}, "from 0 to 1"},
            {{"--min-tokens", "x"}, "--min-tokens"},
            {{"--ids", "1", "--stop"}, "--stop"},

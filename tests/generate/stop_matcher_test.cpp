@@ -11,7 +11,8 @@ std::string through(const std::vector<std::string>& stops, const std::string& te
   StopMatcher matcher(stops);
   std::string out;
   for (size_t at = 0; at < text.size(); at += piece) out += matcher.push(text.substr(at, piece));
-  return out + matcher.finish();
+  out += matcher.finish();
+  return out;
 }
 
 }  // namespace
