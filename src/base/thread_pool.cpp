@@ -44,6 +44,19 @@ ThreadPool::ThreadPool(int threads)
   for (int t = 1; t < threads_; t++) workers_.emplace_back([this, t] { work(t); });
 }
 
+void for_blocks(ThreadPool& pool, int64_t count, const std::function<void(int64_t first, int64_t n)>& work) {
+  constexpr int64_t block = 32;
+  if (count <= block) {
+    if (count > 0) work(0, count);
+    return;
+  }
+  std::atomic<int64_t> next{0};
+  pool.run([&](int) {
+    for (int64_t first = next.fetch_add(block); first < count; first = next.fetch_add(block))
+      work(first, std::min(block, count - first));
+  });
+}
+
 ThreadPool::~ThreadPool() {
   job_ = nullptr;
   job_number_.fetch_add(1, std::memory_order_release);

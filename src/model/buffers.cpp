@@ -75,6 +75,7 @@ void each_linear(const LayerWeights& w, const auto& visit) {
 
 InputFormats Forward::input_formats() const {
   InputFormats formats;
+  formats.floats = observer_ != nullptr;
   const auto want = [&](const Linear& linear) {
     if (linear.weight.rows == 0) return;
     const InputFormat format = input_format(linear.weight);

@@ -9,12 +9,13 @@ namespace foretell {
 using kernels::unit_rows;
 
 Forward::Forward(const ModelSpec& spec, const Weights& weights, const kernels::Table& table, ThreadPool& pool,
-                 Precision precision, KvCacheFormat kv_cache)
+                 Precision precision, KvCacheFormat kv_cache, Observer* observer)
     : spec_(spec),
       weights_(weights),
       table_(table),
       pool_(pool),
       precision_(precision),
+      observer_(observer),
       kv_layout_(spec, kv_format(spec, weights.quantized, precision, kv_cache)),
       attention_(spec, weights, table, kv_layout_, pool, max_rows) {
   make_buffers();
@@ -51,6 +52,10 @@ void Forward::layer(size_t index, Worker& me) {
   if (parallel && !shared)
     mlp_input = &inputs(mlp_input_, hidden_, spec_.hidden, maybe(spec.mlp_in, w.mlp_in), me, keep);
 
+  const auto layer = static_cast<int64_t>(index);
+  observe({Point::MixerInput, layer}, mixer_input, 0, rows_, spec_.hidden, me);
+  if (parallel) observe({Point::MlpInput, layer}, *mlp_input, 0, rows_, spec_.hidden, me);
+
   begin_sum(spec, spec.attn_out.has_value(), me);
   mix(index, mixer_input, me);
   end_sum(maybe(spec.attn_out, w.attn_out), maybe(spec.attn_sum, w.attn_sum), me);
@@ -59,6 +64,7 @@ void Forward::layer(size_t index, Worker& me) {
     if (spec.residual_from_norm) normalize_stream(maybe(spec.mlp_in, w.mlp_in), me);
     const MaybeNorm again = spec.residual_from_norm ? MaybeNorm{} : maybe(spec.mlp_in, w.mlp_in);
     mlp_input = &inputs(mlp_input_, hidden_, spec_.hidden, again, me, keep);
+    observe({Point::MlpInput, layer}, *mlp_input, 0, rows_, spec_.hidden, me);
   }
   begin_sum(spec, spec.mlp_out.has_value(), me);
   think(index, *mlp_input, me);
@@ -96,7 +102,9 @@ void Forward::embed(Worker& me) {
   for (int64_t r = mine.begin; r < mine.end; r++) look_up(tokens_[static_cast<size_t>(r)], to.row(r));
   if (narrow) {
     pool_.barrier();
-    project(weights_.project_in, inputs(narrow_input_, embedded_, spec_.embedding_dim, {}, me), hidden_, me);
+    const Tiles& input = inputs(narrow_input_, embedded_, spec_.embedding_dim, {}, me);
+    observe({Point::Embedded}, input, 0, rows_, spec_.embedding_dim, me);
+    project(weights_.project_in, input, hidden_, me);
     pool_.barrier();
   }
   if (spec_.positions) {
@@ -118,7 +126,9 @@ void Forward::embed_for_layers(Worker& me) {
   const PerLayerInput& input = *spec_.layers.front().per_layer_input;
   const int64_t layers = static_cast<int64_t>(spec_.layers.size()), all = layers * input.dims;
   pool_.barrier();
-  project(weights_.per_layer_projection, inputs(attention_input_, hidden_, spec_.hidden, {}, me), layer_inputs_, me);
+  const Tiles& embedded = inputs(attention_input_, hidden_, spec_.hidden, {}, me);
+  observe({Point::Embedded}, embedded, 0, rows_, spec_.hidden, me);
+  project(weights_.per_layer_projection, embedded, layer_inputs_, me);
   pool_.barrier();
   const MaybeNorm norm{&input.norm, &weights_.per_layer_projection_norm};
   std::vector<float> embedding(static_cast<size_t>(all));
@@ -156,6 +166,7 @@ const float* Forward::logits(std::span<const int64_t> rows) {
     }
     const Tiles* input = &me.last;
     if (spec_.embedding_dim > 0) {
+      observe({Point::ProjectedOut}, me.last, 0, count, spec_.hidden, me);
       multiply(weights_.project_out, me.last, count, me, Sharing::Free,
                [&](int64_t unit, int64_t first, int here, const float* p) {
                  for (int r = 0; r < here; r++)
@@ -167,6 +178,7 @@ const float* Forward::logits(std::span<const int64_t> rows) {
                                 spec_.embedding_dim);
       input = &me.last_projected;
     }
+    observe({Point::UnembeddingInput}, *input, 0, count, weights_.unembedding.weight.cols, me);
     multiply(
         weights_.unembedding, *input, count, me, Sharing::Free,
         [&](int64_t unit, int64_t first, int here, float* products) { finish_logits(first, unit, here, products); });

@@ -17,6 +17,7 @@
 #include "kernels/table.h"
 #include "model/attention.h"
 #include "model/kv_cache.h"
+#include "model/observer.h"
 #include "model/router.h"
 #include "model/tiles.h"
 #include "model/weights.h"
@@ -43,8 +44,9 @@ struct Inputs {
 
 class Forward {
  public:
+  // `observer`, where there is one, sees the inputs of all products; the results are the same.
   Forward(const ModelSpec& spec, const Weights& weights, const kernels::Table& table, ThreadPool& pool,
-          Precision precision, KvCacheFormat kv_cache);
+          Precision precision, KvCacheFormat kv_cache, Observer* observer = nullptr);
 
   static constexpr int64_t max_rows = 256;                       // tokens of one batch
   static constexpr int64_t max_logit_rows = Model::logits_kept;  // rows of logits that are computed at once
@@ -95,6 +97,7 @@ class Forward {
   // mixers.cpp: what happens between tokens.
   void mix(size_t index, const Tiles& input, Worker& me);
   void attend(size_t index, const Attention& spec, const Tiles& input, Worker& me);
+  void add_mixed(size_t index, const Linear& output, const float* rows, int64_t stride, Worker& me);
   void attend_latent(size_t index, const LatentAttention& spec, const Tiles& input, Worker& me);
   Projections projections() const;
   void gather(size_t index, const Attention& spec, const Projections& projections, Worker& me);
@@ -103,7 +106,7 @@ class Forward {
 
   // mlps.cpp: what each token does alone.
   void think(size_t index, const Tiles& input, Worker& me);
-  void dense(const Dense& spec, const MlpWeights& weights, const Tiles& input, Worker& me);
+  void dense(size_t index, const Dense& spec, const MlpWeights& weights, const Tiles& input, Worker& me);
   void mix_in_layer_input(size_t index, Worker& me);
   void expand(const Dense& spec, const MlpWeights& weights, const Tiles& input, int64_t rows, Tiles& expanded,
               Worker& me);
@@ -113,7 +116,7 @@ class Forward {
   void route(const Experts& spec, const ExpertsWeights& weights, const Tiles& input, Worker& me);
   void tile_experts(const Experts& spec);
   void write_expert_inputs(const Experts& spec, Worker& me);
-  void run_experts(const Experts& spec, const ExpertsWeights& weights, Worker& me);
+  void run_experts(size_t index, const Experts& spec, const ExpertsWeights& weights, Worker& me);
 
   // steps.cpp: the steps that all of these consist of.
   const Tiles& inputs(Inputs& inputs, const RowBuffer& from, int64_t cols, MaybeNorm norm, Worker& me,
@@ -121,6 +124,7 @@ class Forward {
   const Tiles& inputs(Inputs& inputs, const float* rows, int64_t stride, int64_t cols, MaybeNorm norm, Worker& me,
                       const RowBuffer* keep = nullptr);
   void normalize_stream(MaybeNorm norm, Worker& me);
+  void observe(const Site& site, const Tiles& input, int64_t first_row, int64_t rows, int64_t cols, const Worker& me);
   void project(const Linear& linear, const Tiles& input, const RowBuffer& out, Worker& me);
   // What is added to the stream, times the layer's residual_scale: at once or, where it goes through a norm first, in
   // block_ until end_sum adds it.
@@ -146,6 +150,7 @@ class Forward {
   const kernels::Table& table_;
   ThreadPool& pool_;
   const Precision precision_;
+  Observer* const observer_;
   int tile_rows_ = 1;  // the most rows of a tile, in all formats that the weights want
   KvLayout kv_layout_;
   AttentionEngine attention_;
@@ -180,6 +185,7 @@ class Forward {
   std::vector<std::vector<std::pair<int64_t, float>>> of_expert_;  // by expert: the tokens' rows and weights
   size_t expert_tile_count_ = 0;
   Tiles expert_input_, expert_expanded_;
+  std::vector<float> observed_;  // [tile rows, inputs]: a tile as the observer sees it
   std::vector<Worker> workers_;
 };
 

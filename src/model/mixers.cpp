@@ -44,6 +44,7 @@ void Forward::attend_latent(size_t index, const LatentAttention& spec, const Til
     project(w.query_down, input, short_rows_, me);
     pool_.barrier();
     const Tiles& latent = inputs(short_input_, short_rows_, spec.query_rank, {&spec.norm, &w.query_down_norm}, me);
+    observe({Point::QueryLatent, static_cast<int64_t>(index)}, latent, 0, rows_, spec.query_rank, me);
     project(w.query, latent, queries_, me);
     pool_.barrier();
   } else {
@@ -53,6 +54,7 @@ void Forward::attend_latent(size_t index, const LatentAttention& spec, const Til
   project(w.key_rotary, input, short_keys_, me);
   pool_.barrier();
   const Tiles& latent = inputs(short_input_, short_rows_, spec.kv_rank, {&spec.norm, &w.kv_down_norm}, me);
+  observe({Point::KeyValueLatent, static_cast<int64_t>(index)}, latent, 0, rows_, spec.kv_rank, me);
   project(w.key, latent, keys_, me);
   project(w.value, latent, values_, me);
   pool_.barrier();
@@ -77,7 +79,14 @@ void Forward::gather(size_t index, const Attention& spec, const Projections& pro
       table_.activate(kernels::Function::Sigmoid, gate, heads, (cols + 15) / 16 * 16, heads);
     }
   }
-  add_projection(w.output, inputs(heads_input_, gathered, stride, cols, {}, me), me, Sharing::Free);
+  add_mixed(index, w.output, gathered, stride, me);
+}
+
+// Adds the output projection of what the mixer gathered, rows `stride` floats apart.
+void Forward::add_mixed(size_t index, const Linear& output, const float* rows, int64_t stride, Worker& me) {
+  const Tiles& mixed = inputs(heads_input_, rows, stride, output.weight.cols, {}, me);
+  observe({Point::Mixed, static_cast<int64_t>(index)}, mixed, 0, rows_, output.weight.cols, me);
+  add_projection(output, mixed, me, Sharing::Free);
 }
 
 // The gated delta rule: a memory of each head, that forgets, learns and is asked token by token.
@@ -135,7 +144,7 @@ void Forward::remember_deltas(size_t index, const DeltaNet& spec, const Tiles& i
   for (int64_t r = gated.begin; r < gated.end; r++)
     table_.activate(kernels::Function::Silu, gates_.row(r), values_.row(r), values, values_.row(r));
   if (rows_ == 1) pool_.barrier();  // every thread then reads the row
-  add_projection(w.output, inputs(heads_input_, values_, w.output.weight.cols, {}, me), me, Sharing::Free);
+  add_mixed(index, w.output, values_.row(0), values_.stride, me);
 }
 
 // out(c * convolution(b * x))
@@ -162,7 +171,7 @@ void Forward::convolve_shortly(size_t index, const ShortConvolution& spec, const
         values_.row(r)[i] = (values_.row(r)[i] + (spec.bias ? w.bias[i] : 0.0f)) * keys_.row(r)[i];
   }
   pool_.barrier();
-  add_projection(w.output, inputs(heads_input_, values_, w.output.weight.cols, {}, me), me, Sharing::Free);
+  add_mixed(index, w.output, values_.row(0), values_.stride, me);
 }
 
 }  // namespace foretell

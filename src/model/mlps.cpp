@@ -48,11 +48,12 @@ void Forward::think(size_t index, const Tiles& input, Worker& me) {
   const LayerWeights& w = weights_.layers[index];
   const LayerSpec& spec = spec_.layers[index];
   const auto* experts = std::get_if<Experts>(&spec.mlp);
-  if (experts == nullptr) return dense(std::get<Dense>(spec.mlp), w.mlp, input, me);
+  if (experts == nullptr) return dense(index, std::get<Dense>(spec.mlp), w.mlp, input, me);
   route(*experts, w.experts, input, me);
   if (experts->shared) {
     expand(*experts->shared, w.mlp, input, rows_, expanded_, me);
     pool_.barrier();
+    observe({Point::Expanded, static_cast<int64_t>(index)}, expanded_, 0, rows_, experts->shared->intermediate, me);
     const float* gates = nullptr;
     if (experts->shared_gate) {
       for (int64_t r = 0; r < rows_; r++) me.row_factors[static_cast<size_t>(r)] = *shared_gates_.row(r);
@@ -60,12 +61,13 @@ void Forward::think(size_t index, const Tiles& input, Worker& me) {
     }
     add_projection(w.mlp.down, expanded_, me, Sharing::Fixed, gates);
   }
-  run_experts(*experts, w.experts, me);
+  run_experts(index, *experts, w.experts, me);
 }
 
-void Forward::dense(const Dense& spec, const MlpWeights& weights, const Tiles& input, Worker& me) {
+void Forward::dense(size_t index, const Dense& spec, const MlpWeights& weights, const Tiles& input, Worker& me) {
   expand(spec, weights, input, rows_, expanded_, me);
   pool_.barrier();
+  observe({Point::Expanded, static_cast<int64_t>(index)}, expanded_, 0, rows_, spec.intermediate, me);
   add_projection(weights.down, expanded_, me, Sharing::Free);
 }
 
@@ -169,11 +171,13 @@ void Forward::write_expert_inputs(const Experts& spec, Worker& me) {
 }
 
 // The experts in order, each on its tiles; a token's sum is taken in the order of its experts' numbers.
-void Forward::run_experts(const Experts& spec, const ExpertsWeights& weights, Worker& me) {
+void Forward::run_experts(size_t index, const Experts& spec, const ExpertsWeights& weights, Worker& me) {
   for (size_t t = 0; t < expert_tile_count_; t++) {
     const ExpertTile& tile = expert_tiles_[t];
     const MlpWeights& expert = weights.experts[static_cast<size_t>(tile.expert)];
     const int count = static_cast<int>(tile.rows.size());
+    const Site site{Point::ExpertInput, static_cast<int64_t>(index), tile.expert};
+    observe(site, expert_input_, tile.first_row, count, spec_.hidden, me);
     const Range mine = share(expert.up.weight.units(), me.thread, pool_.size());
     for (int64_t unit = mine.begin; unit < mine.end; unit++)
       expand_unit(spec.expert, expert, expert_input_, unit, tile.first_row, count, expert_expanded_, me);
@@ -182,6 +186,8 @@ void Forward::run_experts(const Experts& spec, const ExpertsWeights& weights, Wo
   for (size_t t = 0; t < expert_tile_count_; t++) {
     const ExpertTile& tile = expert_tiles_[t];
     const Linear& down = weights.experts[static_cast<size_t>(tile.expert)].down;
+    const Site site{Point::ExpertExpanded, static_cast<int64_t>(index), tile.expert};
+    observe(site, expert_expanded_, tile.first_row, static_cast<int64_t>(tile.rows.size()), down.weight.cols, me);
     const Range mine = share(down.weight.units(), me.thread, pool_.size());
     for (int64_t unit = mine.begin; unit < mine.end; unit++) {
       product(down, unit, expert_expanded_, tile.first_row, static_cast<int>(tile.rows.size()), me.products.data());
@@ -199,7 +205,9 @@ void Forward::run_experts(const Experts& spec, const ExpertsWeights& weights, Wo
 void Forward::mix_in_layer_input(size_t index, Worker& me) {
   const PerLayerInput& spec = *spec_.layers[index].per_layer_input;
   const LayerWeights& w = weights_.layers[index];
-  project(w.per_layer_gate, inputs(attention_input_, hidden_, spec_.hidden, {}, me), narrow_, me);
+  const Tiles& stream = inputs(attention_input_, hidden_, spec_.hidden, {}, me);
+  observe({Point::LayerEnd, static_cast<int64_t>(index)}, stream, 0, rows_, spec_.hidden, me);
+  project(w.per_layer_gate, stream, narrow_, me);
   pool_.barrier();
   const Range mine = tile_share(rows_, me.thread);
   for (int64_t r = mine.begin; r < mine.end; r++) {
@@ -210,7 +218,9 @@ void Forward::mix_in_layer_input(size_t index, Worker& me) {
   }
   if (rows_ == 1) pool_.barrier();  // every thread then reads the row
   begin_sum(spec_.layers[index], true, me);
-  add_projection(w.per_layer_out, inputs(narrow_input_, narrow_, spec.dims, {}, me), me, Sharing::Fixed);
+  const Tiles& own_input = inputs(narrow_input_, narrow_, spec.dims, {}, me);
+  observe({Point::LayerOwn, static_cast<int64_t>(index)}, own_input, 0, rows_, spec.dims, me);
+  add_projection(w.per_layer_out, own_input, me, Sharing::Fixed);
   end_sum({&spec.norm, &w.per_layer_norm}, {}, me);
 }
 

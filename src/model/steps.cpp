@@ -81,6 +81,18 @@ void Forward::product(const Linear& linear, int64_t unit, const Tiles& input, in
     for (int o = 0; o < unit_rows; o++) out[r * unit_rows + o] += bias[o];
 }
 
+// Shows rows [first_row, first_row + rows) of the inputs of a product, all of which are there, to the observer.
+void Forward::observe(const Site& site, const Tiles& input, int64_t first_row, int64_t rows, int64_t cols,
+                      const Worker& me) {
+  if (observer_ == nullptr || me.thread != 0) return;
+  observed_.resize(static_cast<size_t>(tile_rows_ * cols));
+  for (int64_t first = 0; first < rows; first += tile_rows_) {
+    const int count = tile_count(first, rows);
+    input.read(first_row + first, count, cols, observed_.data());
+    observer_->see(site, observed_.data(), cols, count, cols);
+  }
+}
+
 // out = linear(input)
 void Forward::project(const Linear& linear, const Tiles& input, const RowBuffer& out, Worker& me) {
   multiply(linear, input, rows_, me, Sharing::Free, [&](int64_t unit, int64_t first, int count, const float* products) {

@@ -41,6 +41,12 @@ void Tiles::write(int64_t first_row, int count, const float* x, int64_t stride, 
   }
 }
 
+void Tiles::read(int64_t first_row, int count, int64_t cols, float* out) const {
+  const auto* floats = reinterpret_cast<const float*>(tile(floats_, first_row, float_bytes_));  // [cols][count]
+  for (int r = 0; r < count; r++)
+    for (int64_t c = 0; c < cols; c++) out[r * cols + c] = floats[c * count + r];
+}
+
 void Tiles::multiply(InputFormat input, kernels::Format format, kernels::Scale scale, const void* unit, int64_t cols,
                      int64_t first_row, int count, float* out) const {
   const auto f = static_cast<size_t>(format), s = kernels::is_affine(format) ? static_cast<size_t>(scale) : 0;

@@ -27,6 +27,9 @@ class Tiles {
   // rows of x, `stride` floats apart. Where integers are kept, `first` is a multiple of 32, and x holds whole groups.
   void write(int64_t first_row, int count, const float* x, int64_t stride, int64_t first, int64_t cols);
 
+  // The same tile back as `count` rows of floats, [count, cols], all of which were written; where floats are kept.
+  void read(int64_t first_row, int count, int64_t cols, float* out) const;
+
   // out[count][32] = weights x this tile; `unit` is one of a matrix of these formats with `cols` inputs.
   void multiply(InputFormat input, kernels::Format format, kernels::Scale scale, const void* unit, int64_t cols,
                 int64_t first_row, int count, float* out) const;
