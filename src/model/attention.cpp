@@ -7,6 +7,7 @@
 #include "base/exact_math.h"
 #include "base/float16.h"
 #include "model/norm.h"
+#include "model/padding.h"
 #include "model/rotary.h"
 
 namespace foretell {
@@ -16,7 +17,6 @@ using kernels::chunk_keys;
 using kernels::key_columns;
 using kernels::SoftmaxRow;
 
-constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 constexpr float log2_e = 1.44269504f;
 constexpr float nothing_seen = -1e30f;  // the maximum of a row that saw no key yet
 
@@ -60,7 +60,7 @@ AttentionEngine::AttentionEngine(const ModelSpec& spec, const Weights& weights, 
     group = std::max(group, a.heads / a.kv_heads);
     key_stride = std::max(key_stride, layout.key_stride(l));
     value_stride = std::max(value_stride, layout.value_stride(l));
-    output_stride_ = std::max(output_stride_, round_up(a.heads * a.value_head_dim, kernels::unit_rows));
+    output_stride_ = std::max(output_stride_, padded(a.heads * a.value_head_dim));
     if (a.rotary) rotary_of_layer_.back() = rotary_table(*a.rotary, max_rows);
   }
   positions_.resize(static_cast<size_t>(max_rows));
@@ -236,7 +236,7 @@ void AttentionEngine::prepare_head(size_t layer, const Norm& norm, int64_t index
     for (int64_t d = 0; d < a.head_dim; d++) head[d] = std::clamp(head[d], -a.clip, a.clip);
   if (a.qk_norm_after_rotary) turn_head(layer, row, head);
   if (a.qk_norm == QkNorm::PerHead || a.qk_norm == QkNorm::PerHeadOwn) {
-    const int64_t at = a.qk_norm == QkNorm::PerHeadOwn ? index * round_up(a.head_dim, kernels::unit_rows) : 0;
+    const int64_t at = a.qk_norm == QkNorm::PerHeadOwn ? index * padded(a.head_dim) : 0;
     apply_norm(table_, a.qk_norm_spec, norm.weight.data() + at, norm.bias.data() + at, head, a.head_dim, head);
   }
   if (!a.qk_norm_after_rotary) turn_head(layer, row, head);

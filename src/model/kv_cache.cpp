@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "model/padding.h"
+
 namespace foretell {
 namespace {
 
@@ -16,9 +18,6 @@ int64_t mix_block(int64_t dim) {
   const int64_t block = dim & -dim;
   return block >= 16 ? block : 0;
 }
-
-constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-constexpr int64_t padded(int64_t n) { return round_up(n, kernels::unit_rows); }
 
 // What its convolution saw last, and the memory of each value head, [value_dim][key_dim].
 int64_t delta_state_size(const DeltaNet& d) {

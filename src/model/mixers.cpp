@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "model/forward.h"
+#include "model/padding.h"
 #include "model/recurrent.h"
 
 namespace foretell {
@@ -100,7 +101,6 @@ void Forward::remember_deltas(size_t index, const DeltaNet& spec, const Tiles& i
   project(w.decay, input, decay_, me);
   pool_.barrier();
 
-  const auto padded = [](int64_t n) { return (n + kernels::unit_rows - 1) / kernels::unit_rows * kernels::unit_rows; };
   const int64_t keys = padded(spec.key_heads * spec.key_dim), values = padded(spec.value_heads * spec.value_dim);
   const int64_t channels = 2 * keys + values;
   for (const Piece& piece : pieces_) {

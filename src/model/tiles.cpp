@@ -2,12 +2,9 @@
 
 #include <algorithm>
 
+#include "model/padding.h"
+
 namespace foretell {
-namespace {
-
-constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
-}  // namespace
 
 Tiles::Tiles(const kernels::Table& table, const InputFormats& formats, int tile_rows, int64_t max_rows, int64_t cols)
     : table_(&table), formats_(formats), tile_rows_(tile_rows) {

@@ -10,9 +10,12 @@
 #include "base/json.h"
 #include "cli/run.h"
 #include "foretell/model.h"
+#include "foretell/sampling.h"
 #include "foretell/tokenizer.h"
+#include "model/logits.h"
 
 using namespace foretell;
+using test::best;
 
 namespace {
 
@@ -22,17 +25,6 @@ const std::filesystem::path folder = root / "models/smollm2-135m-instruct";
 const Json& reference() {
   static const Json json = read_json_file(root / "tests/golden/smollm2.json");
   return json;
-}
-
-double log_sum_exp(std::span<const float> logits) {
-  const double top = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float l : logits) sum += std::exp(l - top);
-  return top + std::log(sum);
-}
-
-TokenId best(std::span<const float> logits) {
-  return static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 
 struct Difference {

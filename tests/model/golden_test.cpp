@@ -8,24 +8,16 @@
 #include "arch/family.h"
 #include "base/json.h"
 #include "foretell/model.h"
+#include "foretell/sampling.h"
 #include "kernels/dispatch.h"
+#include "model/logits.h"
 
 using namespace foretell;
+using test::best;
 
 namespace {
 
 const std::filesystem::path golden = std::filesystem::path(FORETELL_SOURCE_DIR) / "tests/golden/arch";
-
-double log_sum_exp(std::span<const float> logits) {
-  const double top = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float l : logits) sum += std::exp(l - top);
-  return top + std::log(sum);
-}
-
-TokenId best(std::span<const float> logits) {
-  return static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-}
 
 void check_case(Model& model, const Json& expected) {
   const auto ids = expected["ids"].get<std::vector<TokenId>>();

@@ -20,6 +20,8 @@ import torch
 import transformers
 from gguf import GGMLQuantizationType as Type
 
+from writing import add_tokenizer, finish, interleave, published
+
 HERE = pathlib.Path(__file__).parent
 GOLDEN = pathlib.Path(sys.argv[1])
 BLOCKS = (Type.Q4_0, Type.Q4_1, Type.Q5_0, Type.Q5_1, Type.Q8_0)
@@ -44,13 +46,6 @@ def shortest(values):
     return [float(str(np.float32(x))) for x in values]
 
 
-def finish(writer):
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-
-
 def make_types():
     random = np.random.default_rng(1)
     writer = gguf.GGUFWriter(HERE / "types.gguf", "llama")
@@ -69,29 +64,6 @@ def make_types():
     finish(writer)
     metadata = {f"test.{key}": value for key, (_, value) in values.items()}
     (HERE / "types.json").write_text(json.dumps({"metadata": metadata, "tensors": expected}) + "\n")
-
-
-def add_byte_level_tokenizer(writer, pre, add_bos):
-    """The tokenizer that all of GOLDEN/arch have: 320 tokens, of which the first three are special."""
-    model = json.loads((GOLDEN / "arch/llama/tokenizer.json").read_text())["model"]
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre(pre)
-    tokens = sorted(model["vocab"], key=model["vocab"].get)
-    writer.add_token_list(tokens)
-    writer.add_token_types([gguf.TokenType.CONTROL if i < 3 else gguf.TokenType.NORMAL for i in range(len(tokens))])
-    writer.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in model["merges"]])
-    writer.add_bos_token_id(0)
-    writer.add_eos_token_id(1)
-    writer.add_pad_token_id(2)
-    writer.add_add_bos_token(add_bos)
-    writer.add_chat_template("{{ bos_token }}{{ messages[0]['content'] }}")
-    return len(tokens)
-
-
-def interleave(weights, heads):
-    """Rows i and i + head_dim / 2 of each head next to one another (LlamaModel.permute)."""
-    return weights.reshape(heads, 2, weights.shape[0] // heads // 2, *weights.shape[1:]).swapaxes(1, 2).reshape(
-        weights.shape)
 
 
 SHAPE = dict(vocab_size=320, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
@@ -157,13 +129,15 @@ def make_model(family, config, kinds, pre, add_bos):
     model = transformers.AutoModelForCausalLM.from_config(config).float().eval()
     writer = gguf.GGUFWriter(HERE / f"{family}.gguf", family)
     write_metadata(writer, config)
-    add_byte_level_tokenizer(writer, pre, add_bos)
+    add_tokenizer(writer, GOLDEN, pre)
+    writer.add_add_bos_token(add_bos)
+    writer.add_chat_template("{{ bos_token }}{{ messages[0]['content'] }}")
     state, turn = model.state_dict(), 0
     for name in list(state):
         if name == "lm_head.weight" and config.tie_word_embeddings:
             continue
-        published = state[name]
-        values = published.numpy()
+        parameter = state[name]
+        values = parameter.numpy()
         if "layernorm" in name or "norm." in name or "ln_" in name or name.endswith(".bias"):
             values = values + 0.2 * np.random.default_rng(len(name)).standard_normal(values.shape)
         conv1d = family == "gpt2" and values.ndim == 2 and ".h." in name
@@ -177,9 +151,9 @@ def make_model(family, config, kinds, pre, add_bos):
             kind, turn = kinds[turn % len(kinds)], turn + 1
         seen = add_tensor(writer, gguf_name(name), stored, kind)
         if heads:  # and back
-            seen = seen.reshape(heads, -1, 2, *seen.shape[1:]).swapaxes(1, 2).reshape(seen.shape)
+            seen = published(seen, heads)
         seen = seen.T if conv1d else seen - np.float32(offset)
-        published.copy_(torch.from_numpy(np.ascontiguousarray(seen)))
+        parameter.copy_(torch.from_numpy(np.ascontiguousarray(seen)))
     finish(writer)
     ids = torch.arange(5, 300, 7)[:40]
     with torch.no_grad():

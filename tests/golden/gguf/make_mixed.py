@@ -17,6 +17,8 @@ import torch
 import transformers
 from gguf import GGMLQuantizationType as Type
 
+from writing import add_tokenizer, finish, published
+
 HERE = pathlib.Path(__file__).parent
 
 
@@ -55,23 +57,6 @@ def random_matrix(random, shape, kind, scales, embedding):
     return blocks.reshape(shape[0], -1), values.reshape(shape)
 
 
-def published_rows(rows, heads):
-    """Undoes the order in which llama.cpp's converter puts rotary rows."""
-    return rows.reshape(heads, -1, 2, rows.shape[-1]).swapaxes(1, 2).reshape(rows.shape)
-
-
-def add_tokenizer(writer, golden):
-    model = json.loads((golden / "arch/llama/tokenizer.json").read_text())["model"]
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("llama-bpe")
-    tokens = sorted(model["vocab"], key=model["vocab"].get)
-    writer.add_token_list(tokens)
-    writer.add_token_types([gguf.TokenType.CONTROL if i < 3 else gguf.TokenType.NORMAL for i in range(len(tokens))])
-    writer.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in model["merges"]])
-    for add, id in ((writer.add_bos_token_id, 0), (writer.add_eos_token_id, 1), (writer.add_pad_token_id, 2)):
-        add(id)
-
-
 def make(name, model_config, matrices, golden):
     random = np.random.default_rng(5)
     model = transformers.LlamaForCausalLM(model_config).float().eval()
@@ -88,9 +73,9 @@ def make(name, model_config, matrices, golden):
     writer.add_rope_freq_base(model_config.rope_parameters["rope_theta"])
     writer.add_layer_norm_rms_eps(model_config.rms_norm_eps)
     add_tokenizer(writer, golden)
-    for published, parameter in model.named_parameters():
-        stem = published.removesuffix(".weight").removeprefix("model.layers.0.")
-        prefix = "blk.0." if "layers" in published else ""
+    for name_there, parameter in model.named_parameters():
+        stem = name_there.removesuffix(".weight").removeprefix("model.layers.0.")
+        prefix = "blk.0." if "layers" in name_there else ""
         if stem in NORMS:
             values = (1 + 0.2 * random.standard_normal(parameter.shape)).astype(np.float32)
             writer.add_tensor(prefix + NORMS[stem] + ".weight", values)
@@ -104,12 +89,9 @@ def make(name, model_config, matrices, golden):
                 writer.add_tensor(prefix + gguf_name + ".input_scale", np.ones(1, np.float32))
                 values = values * scale
             heads = {"attn_q": model_config.num_attention_heads, "attn_k": model_config.num_key_value_heads}.get(gguf_name)
-            values = published_rows(values, heads) if heads else values
+            values = published(values, heads) if heads else values
         parameter.data.copy_(torch.from_numpy(np.ascontiguousarray(values)))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    finish(writer)
     ids = torch.arange(5, 300, 7)[:40]
     with torch.no_grad():
         logits = model(ids[None]).logits[0, -1]
