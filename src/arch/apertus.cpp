@@ -44,7 +44,7 @@ std::vector<RoleName> names() {
 }  // namespace
 
 const Family apertus_family{.model_types = {"apertus"},
-                            .gguf_architecture = {},
+                            .gguf_architecture = "apertus",
                             .base_prefix = "model.",
                             .names = names(),
                             .describe = describe};

@@ -111,13 +111,13 @@ RopeType read_type(const ConfigReader& rope) {
   return type == RopeType::Yarn && rope.has("long_factor") ? RopeType::Long : type;
 }
 
-// int(head_dim * factor), as the reference has it.
-int64_t rotary_dims(const ConfigReader& config, int64_t head_dim, double factor) {
+// int(head_dim * factor), as the reference has it; of an odd number the last one gets a partner.
+Rotary rotary_dims(const ConfigReader& config, int64_t head_dim, double factor) {
   const auto dims = static_cast<int64_t>(static_cast<double>(head_dim) * factor);
-  if (factor < 0 || factor > 1 || dims < 2 || dims % 2 != 0)
+  if (factor < 0 || factor > 1 || dims < 2 || dims + dims % 2 > head_dim)
     throw config.error(factor == 1 ? "head_dim" : "partial_rotary_factor", "rotary dimensions come in pairs",
                        "an even number of dimensions from 2 to " + std::to_string(head_dim), std::to_string(dims));
-  return dims;
+  return {.dims = dims + dims % 2, .odd_dims = dims % 2 != 0 ? dims : 0};
 }
 
 RotaryScaling read_scaling(const Rope& rope, RopeType type, const Rotary& rotary, double partial) {
@@ -164,7 +164,9 @@ Activation read_activation(const ConfigReader& config, std::string_view key, std
 }
 
 NormSpec read_layer_norm(const ConfigReader& config, std::string_view key, double fallback) {
-  return {.kind = NormSpec::Kind::Layer, .epsilon = static_cast<float>(config.number_or(key, fallback)), .bias = true};
+  const double epsilon = config.number_or(key, fallback);
+  if (epsilon < 0) throw config.error(key, "a value is out of range", "a number from 0", std::to_string(epsilon));
+  return {.kind = NormSpec::Kind::Layer, .epsilon = static_cast<float>(epsilon), .bias = true};
 }
 
 Rotary read_rotary(const ConfigReader& config, int64_t head_dim, int64_t context, const RotaryDefaults& defaults) {
@@ -181,8 +183,8 @@ Rotary read_rotary(const ConfigReader& config, int64_t head_dim, int64_t context
   const double partial = defaults.partial != 0 || type == RopeType::Proportional
                              ? number("partial_rotary_factor", defaults.partial != 0 ? defaults.partial : 1)
                              : 1;
-  Rotary rotary{.dims = rotary_dims(config, head_dim, type == RopeType::Proportional ? 1 : partial),
-                .theta = number("rope_theta", defaults.theta)};
+  Rotary rotary = rotary_dims(config, head_dim, type == RopeType::Proportional ? 1 : partial);
+  rotary.theta = number("rope_theta", defaults.theta);
   rotary.scaling = read_scaling({config, *rope, context, defaults}, type, rotary, partial);
   if (rotary.theta <= 0)
     throw config.error("rope_theta", "a value is out of range", "a number above 0", std::to_string(rotary.theta));
@@ -199,6 +201,38 @@ std::vector<float> alibi_slopes(int64_t heads, double max_bias) {
   for (int64_t i = 1; i <= power; i++) slopes.push_back(slope(i, power));
   for (int64_t i = 1; static_cast<int64_t>(slopes.size()) < heads; i += 2) slopes.push_back(slope(i, 2 * power));
   return slopes;
+}
+
+std::vector<bool> layers_of_type(const ConfigReader& config, int64_t layers, std::string_view type,
+                                 std::string_view other, const std::function<bool(int64_t layer)>& otherwise) {
+  const auto types = config.texts("layer_types");
+  if (!types.empty() && static_cast<int64_t>(types.size()) != layers)
+    throw config.error("layer_types", "a list has another length", std::to_string(layers),
+                       std::to_string(types.size()));
+  std::vector<bool> are;
+  for (int64_t i = 0; i < layers; i++) {
+    if (types.empty()) {
+      are.push_back(otherwise(i));
+      continue;
+    }
+    const std::string& found = types[static_cast<size_t>(i)];
+    if (found != type && found != other)
+      throw config.error("layer_types", "unknown value", std::string(type) + " or " + std::string(other),
+                         "\"" + found + "\"");
+    are.push_back(found == type);
+  }
+  return are;
+}
+
+std::vector<int64_t> read_windows(const ConfigReader& config, int64_t layers, int64_t window,
+                                  const std::function<bool(int64_t layer)>& slides) {
+  std::vector<int64_t> windows;
+  for (const bool sliding : layers_of_type(config, layers, "sliding_attention", "full_attention", slides)) {
+    if (sliding && window == 0)
+      throw config.error("sliding_window", "a key is missing", "a window for the layers that slide", "nothing");
+    windows.push_back(sliding ? window : 0);
+  }
+  return windows;
 }
 
 }  // namespace foretell

@@ -1,6 +1,8 @@
 // What the config.json of many families have in common.
 #pragma once
 
+#include <functional>
+
 #include "arch/config_reader.h"
 #include "arch/spec.h"
 
@@ -29,24 +31,14 @@ Rotary read_rotary(const ConfigReader& config, int64_t head_dim, int64_t context
 // the authors' code and build_alibi_tensor in transformers' modeling_bloom.py have it.
 std::vector<float> alibi_slopes(int64_t heads, double max_bias = 8);
 
-// The window of each layer by layer_types ("full_attention" or "sliding_attention"); where that key is absent,
-// `slides(layer)` says which layers have the window.
-template <class Slides>
-std::vector<int64_t> read_windows(const ConfigReader& config, int64_t layers, int64_t window, Slides slides) {
-  std::vector<int64_t> windows(static_cast<size_t>(layers), 0);
-  const auto types = config.texts("layer_types");
-  if (!types.empty() && static_cast<int64_t>(types.size()) != layers)
-    throw config.error("layer_types", "a list has another length", std::to_string(layers),
-                       std::to_string(types.size()));
-  for (size_t i = 0; i < windows.size(); i++) {
-    bool sliding = types.empty() ? slides(static_cast<int64_t>(i)) : types[i] == "sliding_attention";
-    if (!types.empty() && !sliding && types[i] != "full_attention")
-      throw config.error("layer_types", "unknown value", "full_attention or sliding_attention", "\"" + types[i] + "\"");
-    if (sliding && window == 0)
-      throw config.error("sliding_window", "a key is missing", "a window for the layers that slide", "nothing");
-    windows[i] = sliding ? window : 0;
-  }
-  return windows;
-}
+// Whether each layer is of `type` by layer_types, which must say `type` or `other` of each of them; where that key is
+// absent, `otherwise(layer)` says so. Throws Error for a list of another length or with another type.
+std::vector<bool> layers_of_type(const ConfigReader& config, int64_t layers, std::string_view type,
+                                 std::string_view other, const std::function<bool(int64_t layer)>& otherwise);
+
+// The window of each layer, 0 for none, by layer_types ("full_attention" or "sliding_attention"); where that key is
+// absent, `slides(layer)` says which layers have the window.
+std::vector<int64_t> read_windows(const ConfigReader& config, int64_t layers, int64_t window,
+                                  const std::function<bool(int64_t layer)>& slides);
 
 }  // namespace foretell

@@ -9,7 +9,7 @@ ConfigReader::ConfigReader(const Json& object, std::filesystem::path file, std::
   if (object.is_object()) return;
   throw Error({.what = "not a JSON object",
                .file = file_.string(),
-               .where = where_,
+               .where = where_.substr(0, where_.rfind('.')),
                .expected = "an object",
                .found = object.type_name()});
 }

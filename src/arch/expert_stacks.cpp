@@ -29,14 +29,6 @@ std::string stack_name(const TensorSpec& tensor) {
   }
 }
 
-TensorView slice_of(const TensorView& stack, int64_t index) {
-  TensorView view = stack;
-  view.shape.erase(view.shape.begin());
-  const size_t bytes = stack.bytes.size() / static_cast<size_t>(stack.shape.front());
-  view.bytes = stack.bytes.subspan(static_cast<size_t>(index) * bytes, bytes);
-  return view;
-}
-
 }  // namespace
 
 void split_expert_stacks(Checkpoint& checkpoint) {
@@ -63,7 +55,7 @@ void split_expert_stacks(Checkpoint& checkpoint) {
                      .where = name,
                      .expected = std::to_string(experts.count) + " matrices",
                      .found = shape_text(stack->shape)});
-      checkpoint.tensors.emplace(layer + suffix, slice_of(*stack, tensor.expert));
+      checkpoint.tensors.emplace(layer + suffix, stack->part(tensor.expert, experts.count));
       used.insert(name);
     }
     // What config.json says of the stack's bits holds for each part.

@@ -1,5 +1,6 @@
 #include "arch/experts.h"
 
+#include <algorithm>
 #include <string>
 
 namespace foretell {
@@ -26,6 +27,15 @@ void use_experts(ModelSpec& spec, const ConfigReader& config, const Experts& exp
                        "at most " + std::to_string(most), std::to_string(experts.chosen));
   for (size_t i = 0; i < spec.layers.size(); i++)
     if (sparse(static_cast<int64_t>(i))) spec.layers[i].mlp = experts;
+}
+
+void use_experts_in_steps(ModelSpec& spec, const ConfigReader& config, const Experts& experts) {
+  if (experts.count == 0) return;
+  const int64_t step = config.integer_or("decoder_sparse_step", 1);
+  const auto dense = config.integers("mlp_only_layers");
+  use_experts(spec, config, experts, [&](int64_t layer) {
+    return (layer + 1) % step == 0 && std::find(dense.begin(), dense.end(), layer) == dense.end();
+  });
 }
 
 }  // namespace foretell

@@ -16,4 +16,8 @@ std::vector<RoleName> names_with_experts(const std::vector<RoleName>& more = {})
 void use_experts(ModelSpec& spec, const ConfigReader& config, const Experts& experts,
                  const std::function<bool(int64_t layer)>& sparse);
 
+// The same for every `decoder_sparse_step`-th layer but those listed in mlp_only_layers; none where there are no
+// experts.
+void use_experts_in_steps(ModelSpec& spec, const ConfigReader& config, const Experts& experts);
+
 }  // namespace foretell

@@ -56,6 +56,7 @@ std::span<const Family* const> families() {
       &qwen3_moe_family,
       &qwen3_next_family,
       &qwen3_vl_family,
+      &qwen3_vl_moe_family,
       &seed_oss_family,
       &smollm3_family,
       &stablelm_family,

@@ -56,6 +56,7 @@ extern const Family qwen3_5_moe_family;
 extern const Family qwen3_moe_family;
 extern const Family qwen3_next_family;
 extern const Family qwen3_vl_family;
+extern const Family qwen3_vl_moe_family;
 extern const Family seed_oss_family;
 extern const Family smollm3_family;
 extern const Family stablelm_family;

@@ -111,8 +111,18 @@ std::string_view name(Role role) {
       return "xIELU eps";
     case Role::Router:
       return "router";
+    case Role::RouterNorm:
+      return "router norm";
     case Role::RouterCorrection:
       return "router correction";
+    case Role::ExpertScales:
+      return "scales of the experts";
+    case Role::ExpertNorm:
+      return "experts' norm";
+    case Role::ExpertOutNorm:
+      return "experts' output norm";
+    case Role::SharedOutNorm:
+      return "shared expert's output norm";
     case Role::ExpertGate:
       return "expert's gate-projection";
     case Role::ExpertUp:
@@ -164,6 +174,10 @@ bool is_norm(Role role) {
     case Role::MlpNorm:
     case Role::MlpOutNorm:
     case Role::MlpSumNorm:
+    case Role::RouterNorm:
+    case Role::ExpertNorm:
+    case Role::ExpertOutNorm:
+    case Role::SharedOutNorm:
     case Role::PerLayerProjectionNorm:
     case Role::PerLayerNorm:
       return true;

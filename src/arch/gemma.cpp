@@ -7,6 +7,7 @@
 
 #include "arch/common.h"
 #include "arch/families.h"
+#include "arch/gemma.h"
 #include "arch/llama.h"
 
 namespace foretell {
@@ -104,6 +105,8 @@ ModelSpec describe_gemma3(const ConfigReader& config) {
   return spec;
 }
 
+}  // namespace
+
 const std::vector<RoleName>& gemma2_names() {
   static const std::vector<RoleName> names = {
       {Role::Embedding, "model.embed_tokens"},
@@ -125,8 +128,6 @@ const std::vector<RoleName>& gemma2_names() {
   };
   return names;
 }
-
-}  // namespace
 
 const Family gemma_family{.model_types = {"gemma"},
                           .gguf_architecture = "gemma",

@@ -5,24 +5,11 @@
 
 #include "arch/common.h"
 #include "arch/families.h"
+#include "arch/gemma.h"
 #include "arch/llama.h"
 
 namespace foretell {
 namespace {
-
-std::vector<std::string> layer_types(const ConfigReader& config, size_t layers) {
-  auto types = config.texts("layer_types");
-  if (types.empty())
-    for (size_t i = 0; i < layers; i++) types.emplace_back((i + 1) % 6 == 0 ? "full_attention" : "sliding_attention");
-  if (types.size() != layers)
-    throw config.error("layer_types", "a list has another length", std::to_string(layers),
-                       std::to_string(types.size()));
-  for (const std::string& type : types)
-    if (type != "full_attention" && type != "sliding_attention")
-      throw config.error("layer_types", "unknown value", "full_attention or sliding_attention", "\"" + type + "\"");
-  types.back() = "full_attention";  // as the reference has it
-  return types;
-}
 
 // What one layer has of its own: "per_layer_config", or the keys for the layers that see all.
 struct HeadSizes {
@@ -31,8 +18,9 @@ struct HeadSizes {
 HeadSizes head_sizes(const ConfigReader& config, const Attention& attention, size_t layer, bool full,
                      bool value_is_key) {
   HeadSizes sizes{attention.kv_heads, attention.head_dim};
-  if (const auto all = config.object("per_layer_config")) {
-    const auto own = all->object(std::to_string(layer));
+  if (config.mentions("per_layer_config")) {  // be it null
+    const auto all = config.object("per_layer_config");
+    const auto own = all ? all->object(std::to_string(layer)) : std::nullopt;
     if (!own) return sizes;
     return {own->integer_or("num_key_value_heads", sizes.kv_heads), own->integer_or("head_dim", sizes.head_dim)};
   }
@@ -50,16 +38,37 @@ Rotary rotary_of(const ConfigReader& config, int64_t head_dim, int64_t context, 
   return rotary;
 }
 
+// Beside the dense MLP, and as wide as they like.
+Experts read_experts(const ConfigReader& config, const Dense& mlp, const NormSpec& norm, int64_t hidden) {
+  Experts experts{.count = config.integer("num_experts"),
+                  .chosen = config.integer("top_k_experts"),
+                  .expert = mlp,
+                  .normalize = true,
+                  .expert_scales = true,
+                  .shared = mlp};
+  if (experts.chosen > experts.count)
+    throw config.error("top_k_experts", "more experts than there are to choose from",
+                       "at most " + std::to_string(experts.count), std::to_string(experts.chosen));
+  experts.expert.intermediate = config.integer("moe_intermediate_size");
+  experts.branches = {.router_in = norm,
+                      .expert_in = norm,
+                      .shared_out = norm,
+                      .expert_out = norm,
+                      .router_scale = 1 / std::sqrt(static_cast<float>(hidden))};
+  return experts;
+}
+
 // The last layer before `first` of the same type.
-int64_t kv_layer(const ConfigReader& config, const std::vector<std::string>& types, size_t layer, size_t first) {
+int64_t kv_layer(const ConfigReader& config, const std::vector<bool>& full, size_t layer, size_t first) {
   for (size_t i = first; i-- > 0;)
-    if (types[i] == types[layer]) return static_cast<int64_t>(i);
-  throw config.error("num_kv_shared_layers", "no earlier layer has the keys and values of a type of layers",
-                     "one of " + types[layer] + " before the last ones", std::to_string(types.size() - first));
+    if (full[i] == full[layer]) return static_cast<int64_t>(i);
+  throw config.error(
+      "num_kv_shared_layers", "no earlier layer has the keys and values of a type of layers",
+      full[layer] ? "one of full_attention before the last ones" : "one of sliding_attention before the last ones",
+      std::to_string(full.size() - first));
 }
 
 ModelSpec describe(const ConfigReader& config) {
-  config.only("enable_moe_block", false);
   if (config.text_or("use_bidirectional_attention", "vision") != "vision")
     throw config.error("use_bidirectional_attention", "attention to later tokens is not known", "null or \"vision\"",
                        config.text("use_bidirectional_attention"));
@@ -86,10 +95,12 @@ ModelSpec describe(const ConfigReader& config) {
     throw config.error("num_kv_shared_layers", "a value is out of range", "fewer than num_hidden_layers",
                        std::to_string(shared));
   const size_t first_shared = layers - shared;
-  const auto types = layer_types(config, layers);
+  auto sees_all = layers_of_type(config, static_cast<int64_t>(layers), "full_attention", "sliding_attention",
+                                 [](int64_t layer) { return (layer + 1) % 6 == 0; });
+  sees_all.back() = true;  // as the reference has it
   for (size_t i = 0; i < layers; i++) {
     LayerSpec& layer = spec.layers[i];
-    const bool full = types[i] == "full_attention", reuses = i >= first_shared;
+    const bool full = sees_all[i], reuses = i >= first_shared;
     layer.attn_out = layer.mlp_out = norm;
     layer.output_scale = true;
     Attention& attention = *attention_of(layer);
@@ -103,11 +114,12 @@ ModelSpec describe(const ConfigReader& config) {
     attention.qk_norm = Attention::QkNorm::PerHead;
     attention.qk_norm_spec = norm;
     attention.value_norm = bare;
-    if (reuses) attention.kv_layer = kv_layer(config, types, i, first_shared);
+    if (reuses) attention.kv_layer = kv_layer(config, sees_all, i, first_shared);
     auto& mlp = std::get<Dense>(layer.mlp);
     mlp.activation = activation;
     mlp.up_bias = mlp.down_bias = false;
     if (reuses && config.flag_or("use_double_wide_mlp", false)) mlp.intermediate *= 2;
+    if (config.flag_or("enable_moe_block", false)) layer.mlp = read_experts(config, Dense(mlp), norm, spec.hidden);
     if (own_dims > 0)
       layer.per_layer_input = PerLayerInput{.dims = own_dims,
                                             .embedding_scale = std::sqrt(static_cast<float>(own_dims)),
@@ -119,34 +131,34 @@ ModelSpec describe(const ConfigReader& config) {
   return spec;
 }
 
+std::vector<RoleName> names() {
+  auto names = with_layer_names(gemma2_names(), {{Role::SharedGate, "model.layers.{}.mlp.gate_proj"},
+                                                 {Role::SharedUp, "model.layers.{}.mlp.up_proj"},
+                                                 {Role::SharedDown, "model.layers.{}.mlp.down_proj"},
+                                                 {Role::SharedOutNorm, "model.layers.{}.post_feedforward_layernorm_1"},
+                                                 {Role::RouterNorm, "model.layers.{}.router.scale", ""},
+                                                 {Role::Router, "model.layers.{}.router.proj"},
+                                                 {Role::ExpertScales, "model.layers.{}.router.per_expert_scale", ""},
+                                                 {Role::ExpertNorm, "model.layers.{}.pre_feedforward_layernorm_2"},
+                                                 {Role::ExpertGateUp, "model.layers.{}.experts.gate_up_proj", ""},
+                                                 {Role::ExpertDown, "model.layers.{}.experts.down_proj", ""},
+                                                 {Role::ExpertOutNorm, "model.layers.{}.post_feedforward_layernorm_2"},
+                                                 {Role::PerLayerGate, "model.layers.{}.per_layer_input_gate"},
+                                                 {Role::PerLayerOut, "model.layers.{}.per_layer_projection"},
+                                                 {Role::PerLayerNorm, "model.layers.{}.post_per_layer_input_norm"},
+                                                 {Role::OutputScale, "model.layers.{}.layer_scalar", ""}});
+  names.insert(names.begin() + 1, {{Role::PerLayerEmbedding, "model.embed_tokens_per_layer"},
+                                   {Role::PerLayerProjection, "model.per_layer_model_projection"},
+                                   {Role::PerLayerProjectionNorm, "model.per_layer_projection_norm"}});
+  return names;
+}
+
 }  // namespace
 
 const Family gemma4_family{.model_types = {"gemma4_text", "gemma4"},
-                           .gguf_architecture = {},
+                           .gguf_architecture = "gemma4",
                            .base_prefix = "model.",
-                           .names = {{Role::Embedding, "model.embed_tokens"},
-                                     {Role::PerLayerEmbedding, "model.embed_tokens_per_layer"},
-                                     {Role::PerLayerProjection, "model.per_layer_model_projection"},
-                                     {Role::PerLayerProjectionNorm, "model.per_layer_projection_norm"},
-                                     {Role::AttentionNorm, "model.layers.{}.input_layernorm"},
-                                     {Role::Query, "model.layers.{}.self_attn.q_proj"},
-                                     {Role::Key, "model.layers.{}.self_attn.k_proj"},
-                                     {Role::Value, "model.layers.{}.self_attn.v_proj"},
-                                     {Role::QueryNorm, "model.layers.{}.self_attn.q_norm"},
-                                     {Role::KeyNorm, "model.layers.{}.self_attn.k_norm"},
-                                     {Role::Output, "model.layers.{}.self_attn.o_proj"},
-                                     {Role::AttentionOutNorm, "model.layers.{}.post_attention_layernorm"},
-                                     {Role::MlpNorm, "model.layers.{}.pre_feedforward_layernorm"},
-                                     {Role::Gate, "model.layers.{}.mlp.gate_proj"},
-                                     {Role::Up, "model.layers.{}.mlp.up_proj"},
-                                     {Role::Down, "model.layers.{}.mlp.down_proj"},
-                                     {Role::MlpOutNorm, "model.layers.{}.post_feedforward_layernorm"},
-                                     {Role::PerLayerGate, "model.layers.{}.per_layer_input_gate"},
-                                     {Role::PerLayerOut, "model.layers.{}.per_layer_projection"},
-                                     {Role::PerLayerNorm, "model.layers.{}.post_per_layer_input_norm"},
-                                     {Role::OutputScale, "model.layers.{}.layer_scalar", ""},
-                                     {Role::FinalNorm, "model.norm"},
-                                     {Role::Unembedding, "lm_head"}},
+                           .names = names(),
                            .describe = describe};
 
 }  // namespace foretell

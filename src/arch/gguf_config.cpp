@@ -63,6 +63,11 @@ Json rope_scaling(const GgufFile& file, const ModelKeys& keys, double theta, int
     std::vector<float> factors(static_cast<size_t>(tensor->elements()));
     read_floats(*tensor, 0, tensor->elements(), factors.data());
     if (std::all_of(factors.begin(), factors.end(), [](float f) { return f == 1; })) return nullptr;
+    // Pairs that do not turn have a divisor without end (Gemma 4).
+    const auto turning = std::count(factors.begin(), factors.end(), 1.0f);
+    if (std::all_of(factors.begin() + turning, factors.end(), [](float f) { return f > 1e20f; }))
+      return {{"rope_type", "proportional"},
+              {"partial_rotary_factor", static_cast<double>(turning) / static_cast<double>(factors.size())}};
     const auto scaling = llama3_scaling(factors, theta);
     if (!scaling)
       throw Error({.what = "rotary factors of a form that is not supported",
@@ -89,16 +94,15 @@ Json rope_scaling(const GgufFile& file, const ModelKeys& keys, double theta, int
 // config.json's keys for whole heads and for the part of them that turns.
 void add_heads(const ModelKeys& keys, const GgufConventions& conventions, Json& config) {
   const int64_t hidden = config.at("hidden_size"), heads = keys.uniform("attention.head_count");
-  if (conventions.architecture == "deepseek2") {  // latent attention has sizes of its own
-    config["num_attention_heads"] = heads;
+  config["num_attention_heads"] = heads;
+  // Latent attention has sizes of its own.
+  if (conventions.architecture == "deepseek2" || conventions.architecture == "minicpm3" || conventions.layers_differ)
     return;
-  }
   const int64_t head_dim = keys.integer_or("attention.key_length", hidden / heads);
   if (head_dim < 1)
     throw keys.error("attention.head_count", "more heads than the hidden size can be shared out to",
                      "at most " + std::to_string(hidden), std::to_string(heads));
   keys.only("attention.value_length", head_dim);
-  config["num_attention_heads"] = heads;
   config["num_key_value_heads"] = keys.has("attention.head_count_kv") ? keys.uniform("attention.head_count_kv") : heads;
   config["head_dim"] = head_dim;
   if (conventions.rotary_part.empty()) return keys.only("rope.dimension_count", head_dim);
@@ -113,19 +117,25 @@ void add_heads(const ModelKeys& keys, const GgufConventions& conventions, Json& 
 Json llama_config(const GgufFile& file, const ModelKeys& keys, const GgufConventions& conventions) {
   const int64_t context = keys.integer("context_length"), hidden = keys.integer("embedding_length");
   const double theta = keys.number_or("rope.freq_base", 10000);
+  // Blocks that predict further tokens stand last, and are not used.
+  const int64_t blocks = keys.integer("block_count"), further = keys.integer_or("nextn_predict_layers", 0, 0);
+  if (further >= blocks)
+    throw keys.error("nextn_predict_layers", "a value is out of range",
+                     "fewer than block_count = " + std::to_string(blocks), std::to_string(further));
   const bool rms = conventions.epsilon == "rms_norm_eps";
-  Json config = {
-      {"hidden_size", hidden},
-      {"num_hidden_layers", keys.integer("block_count")},
-      {"intermediate_size", keys.has("feed_forward_length") ? keys.uniform("feed_forward_length") : 4 * hidden},
-      {"max_position_embeddings", context},
-      {std::string(conventions.epsilon),
-       keys.number_or(rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", 1e-5)},
-      {"rope_theta", theta},
-      {"rope_scaling", rope_scaling(file, keys, theta, context)},
-      {"hidden_act", conventions.activation}};
+  Json config = {{"hidden_size", hidden},
+                 {"num_hidden_layers", blocks - further},
+                 {"intermediate_size", keys.has("feed_forward_length") && !conventions.layers_differ
+                                           ? keys.uniform("feed_forward_length")
+                                           : 4 * hidden},
+                 {"max_position_embeddings", context},
+                 {std::string(conventions.epsilon),
+                  keys.number_or(rms ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon", 1e-5)},
+                 {"rope_theta", theta},
+                 {"rope_scaling", rope_scaling(file, keys, theta, context)},
+                 {"hidden_act", conventions.activation}};
   add_heads(keys, conventions, config);
-  config["attention_bias"] = keys.has_tensor("blk.0.attn_q.bias");
+  config["attention_bias"] = keys.has_tensor("blk.0.attn_q.bias") || keys.has_tensor("blk.0.attn_qkv.bias");
   config["mlp_bias"] = keys.has_tensor("blk.0.ffn_up.bias");
   config["model_type"] = conventions.model_type;
   config["architectures"] = Json::array({conventions.published_class});

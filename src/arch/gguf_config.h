@@ -30,6 +30,8 @@ struct GgufConventions {
   bool interleaves_rotary = false;  // rows of query and key are put into the order of interleaved rotary pairs
   float norm_offset = 0;            // added to the weights of norms
   bool ungroups_qkv = false;        // fused rows of each key-value head become all queries, all keys, all values
+  bool tiles_values = false;        // the delta rule's value heads: the first of each key head, the second of each...
+  bool layers_differ = false;       // layers have sizes of their own, which `settings` reads
   std::span<const GgufName> names = {};
 };
 

@@ -1,6 +1,7 @@
 #include "arch/gguf_model.h"
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -9,62 +10,14 @@
 #include <span>
 
 #include "arch/gguf_config.h"
+#include "arch/gguf_delta.h"
+#include "arch/gguf_names.h"
 #include "checkpoint/joined_stack.h"
 #include "checkpoint/scaled_tensor.h"
 #include "checkpoint/stored_matrix.h"
 
 namespace foretell {
 namespace {
-
-// GGUF's names for the roles, where no architecture has another (the gguf package's constants.py).
-constexpr GgufName gguf_names[] = {
-    {Role::Embedding, "token_embd"},
-    {Role::EmbeddingNorm, "token_embd_norm"},
-    {Role::Positions, "position_embd"},
-    {Role::AttentionNorm, "blk.{}.attn_norm"},
-    {Role::AttentionOutNorm, "blk.{}.post_attention_norm"},
-    {Role::Query, "blk.{}.attn_q"},
-    {Role::Key, "blk.{}.attn_k"},
-    {Role::Value, "blk.{}.attn_v"},
-    {Role::QueryKeyValue, "blk.{}.attn_qkv"},
-    {Role::QueryNorm, "blk.{}.attn_q_norm"},
-    {Role::KeyNorm, "blk.{}.attn_k_norm"},
-    {Role::Sinks, "blk.{}.attn_sinks"},
-    {Role::Output, "blk.{}.attn_output"},
-    {Role::QueryDown, "blk.{}.attn_q_a"},
-    {Role::QueryDownNorm, "blk.{}.attn_q_a_norm"},
-    {Role::QueryUp, "blk.{}.attn_q_b"},
-    {Role::KeyValueDown, "blk.{}.attn_kv_a_mqa"},
-    {Role::KeyValueDownNorm, "blk.{}.attn_kv_a_norm"},
-    {Role::KeyValueUp, "blk.{}.attn_kv_b"},
-    {Role::ConvolutionIn, "blk.{}.shortconv.in_proj"},
-    {Role::ConvolutionKernel, "blk.{}.shortconv.conv"},
-    {Role::ConvolutionOut, "blk.{}.shortconv.out_proj"},
-    {Role::MlpNorm, "blk.{}.ffn_norm"},
-    {Role::MlpOutNorm, "blk.{}.post_ffw_norm"},
-    {Role::Gate, "blk.{}.ffn_gate"},
-    {Role::Up, "blk.{}.ffn_up"},
-    {Role::GateUp, "blk.{}.ffn_up"},
-    {Role::Down, "blk.{}.ffn_down"},
-    {Role::Router, "blk.{}.ffn_gate_inp"},
-    {Role::RouterCorrection, "blk.{}.exp_probs_b"},
-    {Role::ExpertGate, "blk.{}.ffn_gate_exps"},
-    {Role::ExpertUp, "blk.{}.ffn_up_exps"},
-    {Role::ExpertGateUp, "blk.{}.ffn_gate_up_exps"},
-    {Role::ExpertDown, "blk.{}.ffn_down_exps"},
-    {Role::SharedGate, "blk.{}.ffn_gate_shexp"},
-    {Role::SharedUp, "blk.{}.ffn_up_shexp"},
-    {Role::SharedDown, "blk.{}.ffn_down_shexp"},
-    {Role::SharedExpertGate, "blk.{}.ffn_gate_inp_shexp"},
-    {Role::FinalNorm, "output_norm"},
-    {Role::Unembedding, "output"},
-};
-
-std::string numbered(std::string_view pattern, int64_t layer) {
-  std::string name(pattern);
-  if (const size_t hole = name.find("{}"); hole != std::string::npos) name.replace(hole, 2, std::to_string(layer));
-  return name;
-}
 
 // Without dimensions of 1, which the converter leaves out.
 std::vector<int64_t> squeezed(std::vector<int64_t> shape) {
@@ -82,10 +35,22 @@ class Renamer {
       if (tensor.expert >= 0) slices_[{tensor.role, tensor.layer}] = tensor.expert + 1;
   }
 
+  // What folders may leave out.
+  bool lacks(const TensorSpec& tensor) const {
+    return is_buffer(tensor.role) && tensor.role != Role::RouterCorrection &&
+           (xielu_key(tensor.role) != nullptr ? !file_.metadata.contains(xielu_key(tensor.role))
+                                              : !file_.tensors.contains(gguf_name(tensor, conventions_, file_)));
+  }
+
   TensorView take(const TensorSpec& tensor) {
-    const std::string name = gguf_name(tensor);
+    if (const char* key = xielu_key(tensor.role)) return from_metadata(tensor, key);
+    if (tensor.layer >= 0)
+      if (const auto* delta = std::get_if<DeltaNet>(&spec_.layers[static_cast<size_t>(tensor.layer)].mixer))
+        if (auto view = delta_tensor(tensor, *delta)) return *view;
+    const std::string name = gguf_name(tensor, conventions_, file_);
     const auto it = file_.tensors.find(name);
     if (it == file_.tensors.end()) {
+      if (auto view = own_expert(tensor)) return *view;
       if (auto view = part_of_fused(tensor)) return *view;
       if (tensor.role == Role::ExpertGateUp) return joined_experts(tensor);
       if (tensor.role == Role::KeyValueUp) return joined_key_value(tensor);
@@ -102,16 +67,53 @@ class Renamer {
     if (squeezed(it->second.shape) != squeezed(expected))
       throw error("a tensor has another shape than the metadata says", name, shape_text(expected),
                   shape_text(it->second.shape));
-    TensorView view = tensor.expert >= 0 ? slice(it->second, tensor.expert, expected.front()) : it->second;
+    TensorView view = tensor.expert >= 0 ? it->second.part(tensor.expert, expected.front()) : it->second;
     view.shape = own;
     if (tensor.role == Role::QueryKeyValue && conventions_.ungroups_qkv) regroup(view, tensor.layer);
     if (conventions_.interleaves_rotary && (tensor.role == Role::Query || tensor.role == Role::Key)) {
       const Attention& attention = *attention_of(spec_.layers[static_cast<size_t>(tensor.layer)]);
       view.interleaved_heads = tensor.role == Role::Query ? attention.heads : attention.kv_heads;
     }
-    if (is_norm(tensor.role) && tensor.part == Part::Weight) view.offset = conventions_.norm_offset;
-    if (tensor.part == Part::Weight && view.shape.size() >= 2) apply_scale(name, view, tensor.expert);
+    if (is_norm(tensor.role) && tensor.part == Part::Weight && tensor.role != Role::DeltaNorm)
+      view.offset = conventions_.norm_offset;
+    if (tensor.part == Part::Weight && view.shape.size() >= 2 && !has_scale_of_its_own(tensor))
+      apply_scale(name, view, tensor.expert);
     return view;
+  }
+
+  std::optional<TensorView> delta_tensor(const TensorSpec& tensor, const DeltaNet& delta) {
+    GgufDelta parts(delta, spec_.hidden, conventions_.tiles_values,
+                    [&](const std::string& name, const std::vector<int64_t>& shape) -> const TensorView* {
+                      if (!shape.empty()) return &need(name, shape);
+                      const auto it = file_.tensors.find(name);
+                      return it == file_.tensors.end() ? nullptr : &it->second;
+                    });
+    auto gathered = parts.take(tensor, gguf_name(tensor, conventions_, file_));
+    if (!gathered) return std::nullopt;
+    if (gathered->storage) storage_.push_back(std::move(gathered->storage));
+    return gathered->view;
+  }
+
+  // The oldest files have a tensor for each expert.
+  std::optional<TensorView> own_expert(const TensorSpec& tensor) {
+    static constexpr std::pair<Role, const char*> names[] = {{Role::ExpertGate, "blk.{}.ffn_gate."},
+                                                             {Role::ExpertUp, "blk.{}.ffn_up."},
+                                                             {Role::ExpertDown, "blk.{}.ffn_down."}};
+    for (const auto& [role, stem] : names) {
+      if (role != tensor.role || tensor.expert < 0 || tensor.part != Part::Weight) continue;
+      const std::string name = numbered(stem, tensor.layer) + std::to_string(tensor.expert) + ".weight";
+      if (file_.tensors.contains(name)) return need(name, tensor.shape);
+    }
+    return std::nullopt;
+  }
+
+  // A number of a layer that stands in a list of the metadata.
+  TensorView from_metadata(const TensorSpec& tensor, const char* key) {
+    const auto list = ConfigReader(file_.metadata, file_.path).numbers(key);
+    if (static_cast<int64_t>(list.size()) <= tensor.layer)
+      throw error("a list of the metadata is too short", key, "a number for each layer",
+                  std::to_string(list.size()) + " numbers");
+    return in_memory({static_cast<float>(list[static_cast<size_t>(tensor.layer)])}, tensor.shape);
   }
 
   // Older files have query, key and value in one: rows of it, where all is there.
@@ -233,6 +235,13 @@ class Renamer {
     storage_.push_back(copy);
   }
 
+  // X.scale beside these is a tensor of the model.
+  bool has_scale_of_its_own(const TensorSpec& tensor) const {
+    if (tensor.role != Role::Router && tensor.role != Role::ExpertDown) return false;
+    const auto* experts = std::get_if<Experts>(&spec_.layers[static_cast<size_t>(tensor.layer)].mlp);
+    return experts != nullptr && experts->expert_scales;
+  }
+
   // NVFP4 matrices have a number beside them that their values are to be multiplied by (llama.cpp's PR 19769), and one
   // for kernels that round activations to 4 bits, which are none of ours.
   void apply_scale(const std::string& name, TensorView& view, int64_t expert) {
@@ -242,7 +251,7 @@ class Renamer {
     if (scale == file_.tensors.end()) return;
     used_.insert(scale->first);
     const bool own = expert >= 0 && scale->second.elements() == slices_of(name);
-    view.quantized = scaled_tensor(view, own ? slice(scale->second, expert, slices_of(name)) : scale->second, name);
+    view.quantized = scaled_tensor(view, own ? scale->second.part(expert, slices_of(name)) : scale->second, name);
     view.interleaved_heads = 0;  // undone inside
   }
 
@@ -250,7 +259,7 @@ class Renamer {
   void refuse_leftovers() const {
     for (const auto& [name, view] : file_.tensors) {
       const bool known = name == "rope_freqs.weight" || name == "output.weight" ||  // read with the metadata
-                         name.starts_with("rope_factors_") ||
+                         name.starts_with("rope_factors_") || of_unused_block(name) ||
                          name.ends_with(".attn_rot_embd.weight");  // frequencies that follow from the metadata
       if (!known && !used_.contains(name))
         throw error("a tensor that the architecture does not have", name,
@@ -262,31 +271,20 @@ class Renamer {
   std::vector<std::shared_ptr<const void>> take_storage() { return std::move(storage_); }
 
  private:
-  std::string gguf_name(const TensorSpec& tensor) const {
-    const bool bias = tensor.part == Part::Bias || tensor.role == Role::RouterCorrection;  // as the converter calls it
-    const char* part = bias ? ".bias" : ".weight";
-    for (const GgufName& own : conventions_.names) {
-      if (own.role != tensor.role) continue;
-      const std::string name = numbered(own.name, tensor.layer) + part;
-      if (!own.optional || file_.tensors.contains(name)) return name;
-    }
-    const auto it = std::find_if(std::begin(gguf_names), std::end(gguf_names),
-                                 [&](const GgufName& entry) { return entry.role == tensor.role; });
-    if (it == std::end(gguf_names))
-      throw error("a tensor that has no name in GGUF", tensor.name, "another family", std::string(name(tensor.role)));
-    return numbered(it->name, tensor.layer) + part;
+  // Blocks that predict further tokens, and the keys and values of layers that read those of others.
+  bool of_unused_block(std::string_view name) const {
+    if (!name.starts_with("blk.")) return false;
+    const size_t end = name.find('.', 4);
+    size_t layer = 0;
+    const auto [after, error] = std::from_chars(name.data() + 4, name.data() + std::min(end, name.size()), layer);
+    if (error != std::errc() || end == std::string_view::npos || after != name.data() + end) return false;
+    if (layer >= spec_.layers.size()) return true;
+    const Attention* attention = attention_of(spec_.layers[layer]);
+    return attention != nullptr && attention->kv_layer >= 0 &&
+           (name.substr(end).starts_with(".attn_k") || name.substr(end).starts_with(".attn_v."));
   }
 
   int64_t slices_of(const std::string& name) const { return file_.tensors.at(name).shape.front(); }
-
-  // Part `index` of `count` along the first dimension.
-  static TensorView slice(const TensorView& stack, int64_t index, int64_t count) {
-    TensorView view = stack;
-    const size_t bytes = stack.bytes.size() / static_cast<size_t>(count);
-    view.bytes = stack.bytes.subspan(static_cast<size_t>(index) * bytes, bytes);
-    view.shape.front() = 1;
-    return view;
-  }
 
   Error error(std::string what, const std::string& name, std::string expected, std::string found) const {
     return Error({.what = std::move(what),
@@ -335,7 +333,8 @@ Checkpoint open_gguf(const std::filesystem::path& path, const OpenOptions& optio
   const ModelSpec spec = family.describe(config);
   const auto table = tensor_table(family, spec);
   Renamer renamer(file, family, spec, conventions, table);
-  for (const TensorSpec& tensor : table) checkpoint.tensors.emplace(tensor.name, renamer.take(tensor));
+  for (const TensorSpec& tensor : table)
+    if (!renamer.lacks(tensor)) checkpoint.tensors.emplace(tensor.name, renamer.take(tensor));
   renamer.refuse_leftovers();
   checkpoint.storage = renamer.take_storage();
   checkpoint.storage.push_back(file.storage);

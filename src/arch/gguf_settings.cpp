@@ -16,20 +16,6 @@ void rename(Json& config, std::initializer_list<std::pair<const char*, const cha
   }
 }
 
-void call(Json& config, const char* model_type, const char* published_class) {
-  config["model_type"] = model_type;
-  config["architectures"] = Json::array({published_class});
-}
-
-// Experts in the keys that most families have. `normalize`: what the loader takes for granted where the file is silent.
-void add_experts(const ModelKeys& keys, Json& config, bool normalize) {
-  config["num_experts"] = keys.integer("expert_count");
-  config["num_experts_per_tok"] = keys.integer("expert_used_count");
-  config["moe_intermediate_size"] =
-      keys.integer_or("expert_feed_forward_length", config.at("intermediate_size").get<int64_t>());
-  config["norm_topk_prob"] = keys.flag_or("expert_weights_norm", normalize);
-}
-
 // layer_types by the file's own list or, without one, every `period`-th layer sees all.
 void add_windows(const ModelKeys& keys, Json& config, int64_t period) {
   const int64_t layers = config.at("num_hidden_layers"), window = keys.integer_or("attention.sliding_window", 0, 0);
@@ -81,6 +67,19 @@ void rename_as_gpt2(Json& config) {
 
 namespace gguf_settings {
 
+void call(Json& config, const char* model_type, const char* published_class) {
+  config["model_type"] = model_type;
+  config["architectures"] = Json::array({published_class});
+}
+
+void add_experts(const ModelKeys& keys, Json& config, bool normalize) {
+  config["num_experts"] = keys.integer("expert_count");
+  config["num_experts_per_tok"] = keys.integer("expert_used_count");
+  config["moe_intermediate_size"] =
+      keys.integer_or("expert_feed_forward_length", config.at("intermediate_size").get<int64_t>());
+  config["norm_topk_prob"] = keys.flag_or("expert_weights_norm", normalize);
+}
+
 void gemma2(const ModelKeys& keys, Json& config) {
   add_windows(keys, config, 2);
   add_gemma_scale(config, 46);
@@ -119,6 +118,10 @@ void qwen2moe(const ModelKeys& keys, Json& config) {
   config["qkv_bias"] = config.at("attention_bias");
   config["attention_bias"] = false;
 }
+
+void qwen2vl(const ModelKeys&, Json& config) { config["attention_bias"] = false; }
+
+void qwen3vlmoe(const ModelKeys& keys, Json& config) { add_experts(keys, config, true); }
 
 void qwen3moe(const ModelKeys& keys, Json& config) { add_experts(keys, config, true); }
 
@@ -297,6 +300,29 @@ void deepseek2(const ModelKeys& keys, Json& config) {
   config["topk_group"] = keys.integer_or("expert_group_used_count", grouped ? (third ? 4 : 3) : 1);
   if (third) return call(config, "deepseek_v3", "DeepseekV3ForCausalLM");
   config["topk_method"] = config.at("n_group") == 1 ? "greedy" : "group_limited_greedy";
+}
+
+// The class's factors are not in the file, nor is the size of values: llama.cpp takes the published model's for
+// granted.
+void minicpm3(const ModelKeys& keys, Json& config) {
+  const int64_t turning = keys.integer("rope.dimension_count"), heads = config.at("num_attention_heads");
+  config["num_key_value_heads"] = heads;
+  config["q_lora_rank"] = keys.has("attention.q_lora_rank") ? Json(keys.integer("attention.q_lora_rank")) : Json();
+  config["kv_lora_rank"] = keys.integer("attention.kv_lora_rank");
+  config["qk_rope_head_dim"] = turning;
+  config["qk_nope_head_dim"] = keys.integer("attention.key_length") - turning;
+  const TensorView* output = keys.find_tensor("blk.0.attn_output.weight");
+  config["v_head_dim"] = (output == nullptr ? config.at("hidden_size").get<int64_t>() : output->shape.back()) / heads;
+  config["scale_emb"] = 12;
+  config["dim_model_base"] = 256;
+  config["scale_depth"] = 1.4;
+}
+
+// Mistral 3: YaRN, and queries that grow with their position.
+void mistral3(const ModelKeys& keys, Json& config) {
+  Json& rope = config.at("rope_scaling");
+  if (rope.is_null()) rope = {{"rope_type", "default"}, {"rope_theta", config.at("rope_theta")}};
+  rope["llama_4_scaling_beta"] = keys.number_or("attention.temperature_scale", 0);
 }
 
 // What the file does not say is as in the published models: chunks of 8,192 tokens, every fourth layer without them.

@@ -37,5 +37,18 @@ void granitemoe(const ModelKeys& keys, Json& config);
 void lfm2(const ModelKeys& keys, Json& config);
 void deepseek2(const ModelKeys& keys, Json& config);
 void llama4(const ModelKeys& keys, Json& config);
+void minicpm3(const ModelKeys& keys, Json& config);
+void mistral3(const ModelKeys& keys, Json& config);
+void gemma4(const ModelKeys& keys, Json& config);
+void qwen2vl(const ModelKeys& keys, Json& config);
+void qwen3vlmoe(const ModelKeys& keys, Json& config);
+void qwen3next(const ModelKeys& keys, Json& config);
+void qwen35(const ModelKeys& keys, Json& config);
+void qwen35moe(const ModelKeys& keys, Json& config);
+
+// What several of them do: another model_type and published class; experts in the keys that most families have.
+// `normalize`: what the loader takes for granted where the file is silent.
+void call(Json& config, const char* model_type, const char* published_class);
+void add_experts(const ModelKeys& keys, Json& config, bool normalize);
 
 }  // namespace foretell::gguf_settings

@@ -51,7 +51,7 @@ const std::vector<RoleName>& names() {
 }  // namespace
 
 const Family glm_family{.model_types = {"glm"},
-                        .gguf_architecture = {},
+                        .gguf_architecture = "chatglm",
                         .base_prefix = "model.",
                         .names = names(),
                         .describe = describe_glm};

@@ -20,23 +20,11 @@ int64_t adjusted_intermediate(const ConfigReader& config) {
   return (size + multiple - 1) / multiple * multiple;
 }
 
-std::vector<bool> attention_layers(const ConfigReader& config, size_t layers) {
-  const auto types = config.texts("layer_types");
-  if (!types.empty() && types.size() != layers)
-    throw config.error("layer_types", "a list has another length", std::to_string(layers),
-                       std::to_string(types.size()));
-  std::vector<bool> attends(layers, !config.has("full_attn_idxs"));
-  if (types.empty()) {
-    for (const int64_t layer : config.integers("full_attn_idxs"))
-      if (layer >= 0 && layer < static_cast<int64_t>(layers)) attends[static_cast<size_t>(layer)] = true;
-    return attends;
-  }
-  for (size_t i = 0; i < layers; i++) {
-    attends[i] = types[i] == "full_attention";
-    if (!attends[i] && types[i] != "conv")
-      throw config.error("layer_types", "unknown value", "full_attention or conv", "\"" + types[i] + "\"");
-  }
-  return attends;
+std::vector<bool> attention_layers(const ConfigReader& config, int64_t layers) {
+  const auto indices = config.integers("full_attn_idxs");
+  return layers_of_type(config, layers, "full_attention", "conv", [&](int64_t layer) {
+    return !config.has("full_attn_idxs") || std::find(indices.begin(), indices.end(), layer) != indices.end();
+  });
 }
 
 ModelSpec describe(const ConfigReader& config) {
@@ -49,7 +37,7 @@ ModelSpec describe(const ConfigReader& config) {
   const NormSpec norm{.epsilon = static_cast<float>(config.number_or("norm_eps", 1e-5))};
   const ShortConvolution convolution{.kernel = config.integer_or("conv_L_cache", 3),
                                      .bias = config.flag_or("conv_bias", false)};
-  const std::vector<bool> attends = attention_layers(config, spec.layers.size());
+  const std::vector<bool> attends = attention_layers(config, static_cast<int64_t>(spec.layers.size()));
   for (size_t i = 0; i < spec.layers.size(); i++) {
     LayerSpec& layer = spec.layers[i];
     layer.attn_in = layer.mlp_in = norm;

@@ -18,7 +18,7 @@ ModelSpec llama_spec(const ConfigReader& config, const LlamaDefaults& defaults) 
   spec.context = config.integer_or("max_position_embeddings", defaults.context);
   spec.tied_embeddings = config.flag_or("tie_word_embeddings", defaults.tied);
 
-  const NormSpec norm{.epsilon = static_cast<float>(config.number_or("rms_norm_eps", defaults.epsilon))};
+  const NormSpec norm{.epsilon = read_layer_norm(config, "rms_norm_eps", defaults.epsilon).epsilon};
   Attention attention;
   attention.heads = config.integer_or("num_attention_heads", defaults.heads);
   // A null stands for as many as there are heads; an absent key for the class's own number.
@@ -49,7 +49,12 @@ ModelSpec llama_spec(const ConfigReader& config, const LlamaDefaults& defaults) 
   mlp.up_bias = mlp.down_bias = defaults.mlp_bias && config.flag_or("mlp_bias", false);
 
   const LayerSpec layer{.attn_in = norm, .mlp_in = norm, .mixer = attention, .mlp = mlp};
-  spec.layers.assign(static_cast<size_t>(config.integer_or("num_hidden_layers", defaults.layers)), layer);
+  const int64_t layers = config.integer_or("num_hidden_layers", defaults.layers);
+  constexpr int64_t most = 100'000;  // far beyond any model
+  if (layers > most)
+    throw config.error("num_hidden_layers", "a value is out of range", "at most " + std::to_string(most),
+                       std::to_string(layers));
+  spec.layers.assign(static_cast<size_t>(layers), layer);
   spec.final_norm = norm;
   return spec;
 }
@@ -104,12 +109,15 @@ const std::vector<RoleName>& llama_names() {
   return names;
 }
 
-std::vector<RoleName> llama_names_and(const std::vector<RoleName>& more) {
-  std::vector<RoleName> names = llama_names();
+std::vector<RoleName> with_layer_names(std::vector<RoleName> names, const std::vector<RoleName>& more) {
   const auto end =
       std::find_if(names.begin(), names.end(), [](const RoleName& n) { return n.role == Role::FinalNorm; });
   names.insert(end, more.begin(), more.end());
   return names;
+}
+
+std::vector<RoleName> llama_names_and(const std::vector<RoleName>& more) {
+  return with_layer_names(llama_names(), more);
 }
 
 const std::vector<RoleName>& output_norm_names() {

@@ -26,7 +26,8 @@ struct LlamaDefaults {
 
 ModelSpec llama_spec(const ConfigReader& config, const LlamaDefaults& defaults);
 const std::vector<RoleName>& llama_names();
-// llama_names() with more names of each layer.
+// A family's names with more of each layer, and Llama's.
+std::vector<RoleName> with_layer_names(std::vector<RoleName> names, const std::vector<RoleName>& more);
 std::vector<RoleName> llama_names_and(const std::vector<RoleName>& more);
 const std::vector<RoleName>& output_norm_names();
 

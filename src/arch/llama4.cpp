@@ -22,23 +22,6 @@ std::vector<int64_t> turning_layers(const ConfigReader& config, size_t layers) {
   return turning;
 }
 
-// Whether each layer sees only its own chunk.
-std::vector<bool> chunked_layers(const ConfigReader& config, const std::vector<int64_t>& turning, size_t layers) {
-  const auto types = config.texts("layer_types");
-  std::vector<bool> chunked;
-  for (size_t i = 0; i < layers && types.empty(); i++) chunked.push_back(turning[i] != 0);
-  if (types.empty()) return chunked;
-  if (types.size() != layers)
-    throw config.error("layer_types", "a list has another length", std::to_string(layers),
-                       std::to_string(types.size()));
-  for (const std::string& type : types) {
-    if (type != "chunked_attention" && type != "full_attention")
-      throw config.error("layer_types", "unknown value", "full_attention or chunked_attention", "\"" + type + "\"");
-    chunked.push_back(type == "chunked_attention");
-  }
-  return chunked;
-}
-
 ModelSpec describe(const ConfigReader& config) {
   ModelSpec spec = llama_spec(config, {.vocabulary = 202048,
                                        .hidden = 5120,
@@ -53,7 +36,8 @@ ModelSpec describe(const ConfigReader& config) {
                                        .mlp_bias = false});
   const size_t layers = spec.layers.size();
   const auto turning = turning_layers(config, layers);
-  const auto chunked = chunked_layers(config, turning, layers);
+  const auto chunked = layers_of_type(config, static_cast<int64_t>(layers), "chunked_attention", "full_attention",
+                                      [&](int64_t layer) { return turning[static_cast<size_t>(layer)] != 0; });
   NormSpec qk_norm = *spec.final_norm;
   qk_norm.weight = false;
   for_each_attention(spec, [&](Attention& attention, int64_t layer) {

@@ -30,7 +30,7 @@ static ModelSpec describe(const ConfigReader& config) {
 }
 
 const Family minicpm3_family{.model_types = {"minicpm3"},
-                             .gguf_architecture = {},
+                             .gguf_architecture = "minicpm3",
                              .base_prefix = "model.",
                              .names = with_latent_names(llama_names()),
                              .describe = describe};

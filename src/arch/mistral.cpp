@@ -57,7 +57,7 @@ ModelSpec describe_ministral3(const ConfigReader& config) {
 
 }  // namespace
 
-const Family mistral_family{.model_types = {"mistral"},
+const Family mistral_family{.model_types = {"mistral", "mistral3"},
                             .gguf_architecture = "llama",
                             .base_prefix = "model.",
                             .names = llama_names(),
@@ -68,7 +68,7 @@ const Family ministral_family{.model_types = {"ministral"},
                               .names = llama_names(),
                               .describe = describe_ministral};
 const Family ministral3_family{.model_types = {"ministral3"},
-                               .gguf_architecture = {},
+                               .gguf_architecture = "mistral3",
                                .base_prefix = "model.",
                                .names = llama_names(),
                                .describe = describe_ministral3};

@@ -41,7 +41,8 @@ ModelSpec describe_qwen2_vl(const ConfigReader& config) {
                               .heads = 64,
                               .kv_heads = 8,
                               .context = 32768,
-                              .epsilon = 1e-5},
+                              .epsilon = 1e-5,
+                              .theta = 1e6},
                              80);
   set_biases(spec, true, false, false);
   return spec;
@@ -66,6 +67,7 @@ ModelSpec describe_qwen3_vl(const ConfigReader& config) {
   LlamaDefaults defaults = qwen_defaults;
   defaults.head_dim = 128;
   defaults.context = 128000;
+  defaults.theta = 500000;
   ModelSpec spec = llama_spec(config, defaults);  // it knows no windows
   norm_queries_and_keys(spec);
   return spec;
@@ -79,7 +81,7 @@ const Family qwen2_family{.model_types = {"qwen2"},
                           .names = llama_names(),
                           .describe = describe_qwen2};
 const Family qwen2_vl_family{.model_types = {"qwen2_vl", "qwen2_vl_text", "qwen2_5_vl", "qwen2_5_vl_text"},
-                             .gguf_architecture = {},
+                             .gguf_architecture = "qwen2vl",
                              .base_prefix = "model.",
                              .names = llama_names(),
                              .describe = describe_qwen2_vl};
@@ -89,7 +91,7 @@ const Family qwen3_family{.model_types = {"qwen3"},
                           .names = llama_names(),
                           .describe = describe_qwen3};
 const Family qwen3_vl_family{.model_types = {"qwen3_vl", "qwen3_vl_text"},
-                             .gguf_architecture = {},
+                             .gguf_architecture = "qwen3vl",
                              .base_prefix = "model.",
                              .names = llama_names(),
                              .describe = describe_qwen3_vl};

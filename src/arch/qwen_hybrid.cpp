@@ -1,8 +1,6 @@
 // Qwen3-Next and Qwen3.5: three of four layers mix tokens with the gated delta rule (Yang et al., arXiv:2412.06464),
 // the fourth with attention whose output goes through a gate. Norms store w - 1. Defaults: transformers'
 // Qwen3NextConfig, Qwen3_5TextConfig and Qwen3_5MoeTextConfig.
-#include <algorithm>
-
 #include "arch/common.h"
 #include "arch/experts.h"
 #include "arch/families.h"
@@ -10,21 +8,6 @@
 
 namespace foretell {
 namespace {
-
-std::vector<bool> attention_layers(const ConfigReader& config, size_t layers) {
-  const auto types = config.texts("layer_types");
-  if (!types.empty() && types.size() != layers)
-    throw config.error("layer_types", "a list has another length", std::to_string(layers),
-                       std::to_string(types.size()));
-  const auto interval = static_cast<size_t>(config.integer_or("full_attention_interval", 4));
-  std::vector<bool> attends(layers);
-  for (size_t i = 0; i < layers; i++) {
-    attends[i] = types.empty() ? (i + 1) % interval == 0 : types[i] == "full_attention";
-    if (!types.empty() && !attends[i] && types[i] != "linear_attention")
-      throw config.error("layer_types", "unknown value", "full_attention or linear_attention", "\"" + types[i] + "\"");
-  }
-  return attends;
-}
 
 DeltaNet read_delta(const ConfigReader& config, const NormSpec& norm) {
   DeltaNet delta{.key_heads = config.integer_or("linear_num_key_heads", 16),
@@ -45,7 +28,9 @@ ModelSpec hybrid_spec(const ConfigReader& config, const LlamaDefaults& defaults)
   NormSpec norm = *spec.final_norm;
   norm.weight_plus_one = true;
   const DeltaNet delta = read_delta(config, norm);
-  const std::vector<bool> attends = attention_layers(config, spec.layers.size());
+  const int64_t interval = config.integer_or("full_attention_interval", 4);
+  const auto attends = layers_of_type(config, static_cast<int64_t>(spec.layers.size()), "full_attention",
+                                      "linear_attention", [&](int64_t layer) { return (layer + 1) % interval == 0; });
   for (size_t i = 0; i < spec.layers.size(); i++) {
     LayerSpec& layer = spec.layers[i];
     layer.attn_in = layer.mlp_in = norm;
@@ -78,11 +63,11 @@ void use_experts_of_hybrid(ModelSpec& spec, const ConfigReader& config, const Ex
                         .normalize = all || config.flag_or("norm_topk_prob", true),
                         .shared = shared,
                         .shared_gate = true};
-  const auto dense = config.integers("mlp_only_layers");
-  const int64_t step = config.integer_or("decoder_sparse_step", 1);
-  use_experts(spec, config, experts, [&](int64_t layer) {
-    return all || ((layer + 1) % step == 0 && std::find(dense.begin(), dense.end(), layer) == dense.end());
-  });
+  if (all) {
+    use_experts(spec, config, experts, [](int64_t) { return true; });
+  } else {
+    use_experts_in_steps(spec, config, experts);
+  }
 }
 
 ModelSpec describe_next(const ConfigReader& config) {
@@ -160,20 +145,20 @@ const std::initializer_list<RoleName> listed = {{Role::DeltaQueryKeyValue, "mode
 
 const Family qwen3_next_family{
     .model_types = {"qwen3_next"},
-    .gguf_architecture = {},
+    .gguf_architecture = "qwen3next",
     .base_prefix = "model.",
     .names = names(grouped, {{Role::ExpertGate, "model.layers.{}.mlp.experts.{e}.gate_proj"},
                              {Role::ExpertUp, "model.layers.{}.mlp.experts.{e}.up_proj"},
                              {Role::ExpertDown, "model.layers.{}.mlp.experts.{e}.down_proj"}}),
     .describe = describe_next};
 const Family qwen3_5_family{.model_types = {"qwen3_5_text", "qwen3_5"},
-                            .gguf_architecture = {},
+                            .gguf_architecture = "qwen35",
                             .base_prefix = "model.",
                             .names = names(listed, {}),
                             .describe = describe_qwen3_5};
 const Family qwen3_5_moe_family{
     .model_types = {"qwen3_5_moe_text", "qwen3_5_moe"},
-    .gguf_architecture = {},
+    .gguf_architecture = "qwen35moe",
     .base_prefix = "model.",
     .names = names(listed, {{Role::ExpertGateUp, "model.layers.{}.mlp.experts.gate_up_proj", ""},
                             {Role::ExpertDown, "model.layers.{}.mlp.experts.down_proj", ""}}),

@@ -1,23 +1,12 @@
 // Qwen2 and Qwen3 with experts (arXiv:2407.10671, with an MLP that every token goes through behind a gate;
-// arXiv:2505.09388, without). Defaults: transformers' Qwen2MoeConfig and Qwen3MoeConfig.
-#include <algorithm>
-
+// arXiv:2505.09388, without), and the text part of Qwen3-VL, whose experts are stacks. Defaults: transformers'
+// Qwen2MoeConfig, Qwen3MoeConfig and Qwen3VLMoeTextConfig.
 #include "arch/common.h"
 #include "arch/experts.h"
 #include "arch/families.h"
 
 namespace foretell {
 namespace {
-
-// Every `decoder_sparse_step`-th layer has experts, but for those listed in mlp_only_layers.
-void use_experts_in_steps(ModelSpec& spec, const ConfigReader& config, const Experts& experts) {
-  if (experts.count == 0) return;
-  const int64_t step = config.integer_or("decoder_sparse_step", 1);
-  const auto dense = config.integers("mlp_only_layers");
-  use_experts(spec, config, experts, [&](int64_t layer) {
-    return (layer + 1) % step == 0 && std::find(dense.begin(), dense.end(), layer) == dense.end();
-  });
-}
 
 // An MLP like that of the dense layers, of another size.
 Dense resized(const ModelSpec& spec, int64_t intermediate) {
@@ -79,6 +68,29 @@ ModelSpec describe_qwen3(const ConfigReader& config) {
   return spec;
 }
 
+ModelSpec describe_qwen3_vl(const ConfigReader& config) {
+  ModelSpec spec = llama_spec(config, {.vocabulary = 151936,
+                                       .hidden = 2048,
+                                       .intermediate = 5632,
+                                       .layers = 24,
+                                       .heads = 16,
+                                       .kv_heads = 16,
+                                       .context = 128000,
+                                       .tied = true,
+                                       .theta = 500000,
+                                       .mlp_bias = false});
+  for_each_attention(spec, [&](Attention& attention, int64_t) {
+    attention.qk_norm = Attention::QkNorm::PerHead;
+    attention.qk_norm_spec = *spec.final_norm;
+  });
+  const Experts experts{.count = config.integer_or(config.one_key({"num_experts", "num_local_experts"}), 60, 0),
+                        .chosen = config.integer_or("num_experts_per_tok", 4),
+                        .expert = resized(spec, config.integer_or("moe_intermediate_size", 1408)),
+                        .normalize = true};
+  use_experts_in_steps(spec, config, experts);
+  return spec;
+}
+
 }  // namespace
 
 const Family qwen2_moe_family{
@@ -95,5 +107,13 @@ const Family qwen3_moe_family{.model_types = {"qwen3_moe"},
                               .base_prefix = "model.",
                               .names = names_with_experts(),
                               .describe = describe_qwen3};
+const Family qwen3_vl_moe_family{
+    .model_types = {"qwen3_vl_moe_text", "qwen3_vl_moe"},
+    .gguf_architecture = "qwen3vlmoe",
+    .base_prefix = "model.",
+    .names = llama_names_and({{Role::Router, "model.layers.{}.mlp.gate"},
+                              {Role::ExpertGateUp, "model.layers.{}.mlp.experts.gate_up_proj", ""},
+                              {Role::ExpertDown, "model.layers.{}.mlp.experts.down_proj", ""}}),
+    .describe = describe_qwen3_vl};
 
 }  // namespace foretell

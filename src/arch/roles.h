@@ -68,7 +68,12 @@ enum class Role : uint8_t {
 
   // Experts; a stack of all, or one tensor for each where the name has "{e}"
   Router,            // [count, hidden]
+  RouterNorm,        // before the router, where it has its own
   RouterCorrection,  // [count]
+  ExpertScales,      // [count]
+  ExpertNorm,        // before the experts, where they have their own
+  ExpertOutNorm,     // of what they add
+  SharedOutNorm,     // of what the shared expert adds
   ExpertGate,
   ExpertUp,
   ExpertGateUp,

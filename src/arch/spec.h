@@ -56,6 +56,7 @@ struct Rotary {
   Pairing pairing = Pairing::Half;
   int64_t first = 0;  // dimensions [first, first + dims) of each head turn; dims is even
   int64_t dims = 0;
+  int64_t odd_dims = 0;  // what config.json asks for, where that is odd: dims is one more, but frequencies go by this
   double theta = 10000;
   RotaryScaling scaling = {};
 };
@@ -145,8 +146,16 @@ struct Experts {
   bool router_bias = false;
   bool correction = false;           // a learned bias of the scores that counts for choosing only
   bool scales_inputs = false;        // the weights multiply the expert's input, not its output
+  bool expert_scales = false;        // a learned factor of each expert's weight
   std::optional<Dense> shared = {};  // an MLP that every token goes through as well
   bool shared_gate = false;          // sigmoid(gate(input)) multiplies its output
+  // Gemma 4: router and experts read the residual stream through norms of their own (the shared MLP through mlp_in),
+  // and what the shared MLP and the experts give is normed before the two are added.
+  struct Branches {
+    NormSpec router_in, expert_in, shared_out, expert_out;
+    float router_scale = 1;  // of what the router reads
+  };
+  std::optional<Branches> branches = {};
 };
 
 // An embedding of the token for each layer, that is mixed in after the MLP (Gemma 3n, Gemma 4).

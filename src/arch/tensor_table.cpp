@@ -174,6 +174,16 @@ Presence expert_presence(Role role, const Experts& experts, int64_t hidden) {
       return shared(Matrix::Down);
     case Role::SharedExpertGate:
       return experts.shared_gate ? Presence{{1, hidden}} : Presence{};
+    case Role::ExpertScales:
+      return experts.expert_scales ? Presence{{experts.count}} : Presence{};
+    case Role::RouterNorm:
+      return experts.branches ? norm_presence(experts.branches->router_in, hidden) : Presence{};
+    case Role::ExpertNorm:
+      return experts.branches ? norm_presence(experts.branches->expert_in, hidden) : Presence{};
+    case Role::ExpertOutNorm:
+      return experts.branches ? norm_presence(experts.branches->expert_out, hidden) : Presence{};
+    case Role::SharedOutNorm:
+      return experts.branches ? norm_presence(experts.branches->shared_out, hidden) : Presence{};
     default:
       return {};
   }

@@ -21,8 +21,9 @@ class AdapterConfig {
     if (!json_.is_object()) throw error("", "not an adapter's description", "an object", json_.type_name());
     only("peft_type", "LORA");
     // What adds something that is not a product of two matrices.
-    for (const char* key : {"lora_bias", "use_qalora", "use_bdlora", "layer_replication", "target_parameters",
-                            "trainable_token_indices", "alora_invocation_tokens", "arrow_config"})
+    for (const char* key :
+         {"lora_bias", "use_qalora", "use_bdlora", "layer_replication", "target_parameters", "trainable_token_indices",
+          "alora_invocation_tokens", "arrow_config", "ensure_weight_tying"})
       only(key, nullptr);
     rank_ = number("r");
     alpha_ = number("lora_alpha");

@@ -63,7 +63,9 @@ Error no_weights(const fs::path& folder) {
     for (const std::string& name : file_names(folder)) {
       if (!name.ends_with(extension)) continue;
       parts.found = name;
-      if (name.starts_with("model-0") && name.ends_with(".safetensors"))
+      if (fs::is_symlink(folder / name) && !file_exists(folder / name))
+        parts.hint = "the link leads nowhere: the file itself is missing";
+      else if (name.starts_with("model-0") && name.ends_with(".safetensors"))
         parts.hint = "a shard without the index: model.safetensors.index.json is missing";
       else if (name.ends_with(".safetensors") || name.ends_with(".gguf") || is_pytorch_name(name))
         parts.hint = name_the_file(folder / name);
@@ -127,13 +129,15 @@ void open_weights_file(const fs::path& path, Checkpoint& checkpoint) {
 }
 
 // Models that also see or hear keep what is the language model's in an object of its own; it has the last word over
-// the keys beside it.
+// the keys beside it. Embeddings are tied where either says so.
 Json text_part(Json config) {
   const auto text = config.find("text_config");
   if (text == config.end() || !text->is_object()) return config;
   const Json inner = std::move(*text);
   config.erase(text);
+  const bool tied = config.value("tie_word_embeddings", Json()) == true;
   for (const auto& [key, value] : inner.items()) config[key] = value;
+  if (tied) config["tie_word_embeddings"] = true;
   return config;
 }
 
@@ -143,6 +147,14 @@ int64_t TensorView::elements() const {
   int64_t count = 1;
   for (const int64_t size : shape) count *= size;
   return count;
+}
+
+TensorView TensorView::part(int64_t index, int64_t count) const {
+  TensorView view = *this;
+  const size_t size = bytes.size() / static_cast<size_t>(count);
+  view.bytes = bytes.subspan(static_cast<size_t>(index) * size, size);
+  if (!view.shape.empty()) view.shape.erase(view.shape.begin());
+  return view;
 }
 
 const TensorView* Checkpoint::find(std::string_view name) const {

@@ -36,6 +36,9 @@ struct TensorView {
   float offset = 0;  // a number that the format has added to every element (GGUF's Gemma norms: 1)
 
   int64_t elements() const;
+  // Part `index` of `count` equal ones along the first dimension, which the part's shape does not have; `count` divides
+  // the bytes.
+  TensorView part(int64_t index, int64_t count) const;
 };
 
 struct Checkpoint {

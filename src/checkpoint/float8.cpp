@@ -76,7 +76,8 @@ struct Blocks {
   int64_t rows = 0, cols = 0;
 };
 
-// Which part of the weights a scale belongs to, by the shapes of both; sizes of 0 where they do not fit.
+// Which part of the weights a scale belongs to, by the shapes of both; sizes of 0 where they do not fit. `said` is
+// empty where blocks are not spoken of.
 Blocks blocks_of(const std::vector<int64_t>& weight, const std::vector<int64_t>& scale,
                  const std::vector<int64_t>& said) {
   const size_t n = weight.size();
@@ -89,6 +90,8 @@ Blocks blocks_of(const std::vector<int64_t>& weight, const std::vector<int64_t>&
     return scale[0] == rows ? Blocks{1, cols} : Blocks{};
   }
   if (scale.size() != n || (n == 3 && scale[0] != slices)) return {};
+  // fbgemm's stacks have inputs first, but some of their scales stand as if outputs were: one for each column.
+  if (n == 3 && said.empty() && scale[1] == cols && scale[2] == 1) return {rows, 1};
   const Blocks blocks = {block_of(rows, scale[n - 2], said.empty() ? 0 : said[0]),
                          block_of(cols, scale[n - 1], said.empty() ? 0 : said[1])};
   return blocks.rows == 0 || blocks.cols == 0 ? Blocks{} : blocks;

@@ -7,12 +7,11 @@
 #include "base/exact_math.h"
 #include "foretell/error.h"
 #include "model/finder.h"
+#include "model/padding.h"
 #include "model/weights.h"
 
 namespace foretell {
 namespace {
-
-constexpr int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 // Matrices to pack, with their places in the arena.
 class PackingPlan {
@@ -79,12 +78,12 @@ class PackingPlan {
         int64_t unit = next.fetch_add(batch);
         const Job* job = nullptr;
         for (const Job& candidate : jobs) {
-          const int64_t padded = round_up(candidate.target->units(), batch);
-          if (unit < padded) {
+          const int64_t whole = round_up(candidate.target->units(), batch);
+          if (unit < whole) {
             job = &candidate;
             break;
           }
-          unit -= padded;
+          unit -= whole;
         }
         if (job == nullptr) return;
         const PackedMatrix& m = *job->target;
@@ -148,7 +147,7 @@ Norm Binder::norm(Role role, const std::optional<NormSpec>& spec, int64_t size) 
   norm.weight = find_.vector(place_, role, Part::Weight);
   norm.bias = find_.vector(place_, role, Part::Bias);
   const bool stored = norm.weight.size() > 0;
-  if (!stored) norm.weight = Vector(round_up(size, kernels::unit_rows));
+  if (!stored) norm.weight = Vector(padded(size));
   if (norm.bias.size() == 0) norm.bias = Vector(norm.weight.size());
   if (!stored || spec->weight_plus_one)
     for (int64_t i = 0; i < size; i++) norm.weight[i] += 1;
@@ -162,7 +161,7 @@ Norm Binder::head_norm(Role role, const Attention& a, int64_t heads) const {
   if (a.qk_norm == QkNorm::Whole) return norm(role, a.qk_norm_spec, heads * a.head_dim);
   if (a.qk_norm == QkNorm::PerHead || !a.qk_norm_spec.weight) return norm(role, a.qk_norm_spec, a.head_dim);
   if (find_.has({place_.layer, 0}, role) && !find_.has(place_, role)) {  // a tensor for each head
-    const int64_t stride = round_up(a.head_dim, kernels::unit_rows);
+    const int64_t stride = padded(a.head_dim);
     Norm all{.weight = Vector(heads * stride), .bias = Vector(heads * stride)};
     for (int64_t h = 0; h < heads; h++) {
       const Norm one = of_expert(h).norm(role, a.qk_norm_spec, a.head_dim);
@@ -211,7 +210,7 @@ void Binder::attention(const Attention& a, AttentionWeights& w) const {
   w.query_norm = head_norm(Role::QueryNorm, a, a.heads);
   if (own) w.key_norm = head_norm(Role::KeyNorm, a, a.kv_heads);
   if (a.value_norm) {
-    w.value_norm.weight = Vector(round_up(a.value_head_dim, kernels::unit_rows));
+    w.value_norm.weight = Vector(padded(a.value_head_dim));
     std::fill_n(w.value_norm.weight.data(), a.value_head_dim, 1.0f);
     w.value_norm.bias = Vector(w.value_norm.weight.size());
   }
@@ -239,7 +238,7 @@ void Binder::latent(const LatentAttention& latent, AttentionWeights& w) const {
 
 // The taps of a convolution, [channels, kernel] as stored, with the channels side by side.
 Vector taps_of(const Vector& stored, int64_t channels, int64_t kernel) {
-  const int64_t stride = round_up(channels, kernels::unit_rows);
+  const int64_t stride = padded(channels);
   Vector taps(kernel * stride);
   for (int64_t c = 0; c < channels; c++)
     for (int64_t k = 0; k < kernel; k++) taps[k * stride + c] = stored[c * kernel + k];
@@ -266,8 +265,7 @@ void Binder::delta(const DeltaNet& d, DeltaWeights& w) const {
   }
   // The channels have the padding of the three projections' outputs.
   const Vector stored = find_.vector(place_, Role::DeltaConvolution, Part::Weight);
-  const int64_t key_stride = round_up(keys, kernels::unit_rows),
-                stride = 2 * key_stride + round_up(values, kernels::unit_rows);
+  const int64_t key_stride = padded(keys), stride = 2 * key_stride + padded(values);
   w.taps = Vector(d.kernel * stride);
   for (int64_t c = 0; c < 2 * keys + values; c++) {
     const int64_t channel = c < keys ? c : c < 2 * keys ? c - keys + key_stride : c - 2 * keys + 2 * key_stride;
@@ -318,6 +316,14 @@ void Binder::experts(const Experts& experts, LayerWeights& w) const {
   if (experts.shared)
     mlp(*experts.shared, {Role::SharedGate, Role::SharedUp, Role::SharedGateUp, Role::SharedDown}, w.mlp);
   if (experts.shared_gate) pack(w.experts.shared_gate, Role::SharedExpertGate);
+  w.experts.scales = find_.vector(place_, Role::ExpertScales, Part::Weight);
+  if (!experts.branches) return;
+  const Experts::Branches& branches = *experts.branches;
+  w.experts.router_in = norm(Role::RouterNorm, branches.router_in, spec_.hidden);
+  for (int64_t i = 0; i < spec_.hidden; i++) w.experts.router_in.weight[i] *= branches.router_scale;
+  w.experts.expert_in = norm(Role::ExpertNorm, branches.expert_in, spec_.hidden);
+  w.experts.expert_out = norm(Role::ExpertOutNorm, branches.expert_out, spec_.hidden);
+  w.experts.shared_out = norm(Role::SharedOutNorm, branches.shared_out, spec_.hidden);
 }
 
 void Binder::layer(const LayerSpec& layer, LayerWeights& w) const {

@@ -10,7 +10,7 @@ namespace {
 struct Widths {
   int64_t query = 0, key = 0, value = 0, gate = 0, short_row = 0, short_key = 0, delta_heads = 0, heads = 0,
           intermediate = 0, narrow = 0, experts = 0, expert_tiles = 0, expert_intermediate = 0, chosen = 0;
-  bool block = false, shared_gate = false;
+  bool block = false, shared_gate = false, branches = false;
 
   static void grow(int64_t& width, int64_t with) { width = std::max(width, with); }
 
@@ -31,6 +31,7 @@ struct Widths {
       grow(chosen, e->chosen);
       grow(expert_intermediate, e->expert.intermediate);
       shared_gate = shared_gate || e->shared_gate;
+      branches = branches || e->branches;
     }
     grow(heads, std::holds_alternative<ShortConvolution>(layer.mixer) ? hidden : 0);
   }
@@ -102,6 +103,7 @@ void Forward::make_buffers() {
   };
   hidden_ = RowBuffer(max_rows, spec_.hidden);
   if (widths.block) block_ = RowBuffer(max_rows, spec_.hidden);
+  if (widths.branches) branch_ = RowBuffer(max_rows, spec_.hidden);
   queries_ = RowBuffer(max_rows, widths.query);
   keys_ = RowBuffer(max_rows, widths.key);
   values_ = RowBuffer(max_rows, widths.value);

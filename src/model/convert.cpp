@@ -145,11 +145,20 @@ bool Converter::keeps_groups(const StoredMatrix& matrix, Role role) const {
   return matrix.bits() <= options_.quantize_bits || !may_be_rounded(role) || matrix.cols() % options_.group_size != 0;
 }
 
-// `turned`: the family publishes floats as [inputs, outputs]. Groups always have the outputs first, and so has GGUF.
+// `turned`: the family publishes floats as [inputs, outputs], and stacks of float8 too. Groups always have the outputs
+// first, and so has GGUF. Stacks may lie the other way round; the shape tells.
 void Converter::add_matrix(const std::string& name, const TensorSpec& tensor, bool turned) {
   const StoredMatrix matrix = StoredMatrix::find(checkpoint_, name);
   if (keeps_groups(matrix, tensor.role)) return add_stored_groups(matrix);
-  const bool inputs_first = turned && matrix.layout() == StoredMatrix::Layout::Float && checkpoint_.format != "gguf";
+  const bool plain = matrix.layout() == StoredMatrix::Layout::Float ||
+                     (is_stack(tensor) && matrix.layout() == StoredMatrix::Layout::Decoded);
+  bool inputs_first = turned && plain && checkpoint_.format != "gguf";
+  if (is_stack(tensor) && plain) {
+    std::vector<int64_t> here = tensor.shape;
+    if (turned != inputs_first) std::swap(here[1], here[2]);
+    const std::vector<int64_t> found = shape_of(matrix);
+    if (found != here && found[1] == here[2] && found[2] == here[1]) inputs_first = !inputs_first;
+  }
   if (options_.quantize_bits != 0 && may_be_rounded(tensor.role)) {
     const FloatRows rows(matrix, inputs_first);
     if (rows.cols() % options_.group_size == 0) return add_rounded(rows, layer_of(name), tensor);

@@ -4,11 +4,10 @@
 
 #include "arch/open_model.h"
 #include "foretell/error.h"
+#include "model/padding.h"
 
 namespace foretell {
 namespace {
-
-constexpr int64_t padded(int64_t n) { return (n + kernels::unit_rows - 1) / kernels::unit_rows * kernels::unit_rows; }
 
 // Formats differ in whether a vector is [n], [n, 1] or [1, n], and a number [] or [1].
 std::vector<int64_t> without_ones(std::vector<int64_t> shape) {
@@ -67,10 +66,19 @@ MatrixSource Finder::matrix(Place place, Role role, const Rows& rows) const {
     source.stored = source.stored.slice(place.expert);
   }
   int64_t& expected_rows = expected[expected.size() - 2];
-  // Conv1D's [inputs, outputs] is the layout of float tensors in published folders; groups and GGUF have outputs first.
+  // Conv1D's [inputs, outputs] is the layout of float tensors in published folders, and that of stacks of experts of
+  // float8 too; groups and GGUF have outputs first.
   const bool turned = (family_.conv1d && place.layer >= 0) || (stack && spec_.storage.experts_transposed);
-  source.transposed = turned && source.stored.layout() == StoredMatrix::Layout::Float && checkpoint_.format != "gguf";
+  const StoredMatrix::Layout layout = source.stored.layout();
+  source.transposed = turned && checkpoint_.format != "gguf" &&
+                      (layout == StoredMatrix::Layout::Float || (stack && layout == StoredMatrix::Layout::Decoded));
   if (turned && !source.transposed) std::swap(expected_rows, expected.back());
+  // Stacks may lie the other way round than most of the family's folders have them (Qwen3-VL); the shape tells.
+  const bool plain = layout == StoredMatrix::Layout::Float || layout == StoredMatrix::Layout::Decoded;
+  if (stack && plain && expected != found && found[1] == expected[2] && found[2] == expected[1]) {
+    std::swap(expected[1], expected[2]);
+    source.transposed = !source.transposed;
+  }
   check(source.stored.tensor(), source.stored.name(), expected, found);
   source.rows = source.transposed ? expected.back() : expected_rows;
   source.cols = source.transposed ? expected_rows : expected.back();

@@ -106,6 +106,7 @@ class Forward {
 
   // mlps.cpp: what each token does alone.
   void think(size_t index, const Tiles& input, Worker& me);
+  void think_in_branches(size_t index, const Experts& spec, const Tiles& input, Worker& me);
   void dense(size_t index, const Dense& spec, const MlpWeights& weights, const Tiles& input, Worker& me);
   void mix_in_layer_input(size_t index, Worker& me);
   void expand(const Dense& spec, const MlpWeights& weights, const Tiles& input, int64_t rows, Tiles& expanded,
@@ -129,6 +130,7 @@ class Forward {
   // What is added to the stream, times the layer's residual_scale: at once or, where it goes through a norm first, in
   // block_ until end_sum adds it.
   void begin_sum(const LayerSpec& spec, bool through_norm, Worker& me);
+  void begin_sum(const RowBuffer& sum, Worker& me);  // in `sum`, from zero
   void add_projection(const Linear& linear, const Tiles& input, Worker& me, Sharing sharing,
                       const float* row_factors = nullptr);
   void end_sum(MaybeNorm out, MaybeNorm sum, Worker& me);
@@ -163,6 +165,7 @@ class Forward {
   // Scratch, sized once by the largest layer.
   RowBuffer hidden_;                           // the residual stream
   RowBuffer block_;                            // what a block adds to it, where that goes through a norm
+  RowBuffer branch_;                           // what the experts give, where that goes through one of its own
   RowBuffer queries_, keys_, values_, gates_;  // as the mixer's projections left them
   RowBuffer short_rows_, short_keys_;          // LatentAttention's short vectors, and the keys' shared part
   RowBuffer beta_, decay_;                     // DeltaNet's

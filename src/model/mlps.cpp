@@ -49,6 +49,7 @@ void Forward::think(size_t index, const Tiles& input, Worker& me) {
   const LayerSpec& spec = spec_.layers[index];
   const auto* experts = std::get_if<Experts>(&spec.mlp);
   if (experts == nullptr) return dense(index, std::get<Dense>(spec.mlp), w.mlp, input, me);
+  if (experts->branches) return think_in_branches(index, *experts, input, me);
   route(*experts, w.experts, input, me);
   if (experts->shared) {
     expand(*experts->shared, w.mlp, input, rows_, expanded_, me);
@@ -62,6 +63,27 @@ void Forward::think(size_t index, const Tiles& input, Worker& me) {
     add_projection(w.mlp.down, expanded_, me, Sharing::Fixed, gates);
   }
   run_experts(index, *experts, w.experts, me);
+}
+
+// block = norm(shared MLP) + norm(experts); both are there, and the layer norms their sum (mlp_out).
+void Forward::think_in_branches(size_t index, const Experts& spec, const Tiles& input, Worker& me) {
+  const MlpWeights& shared = weights_.layers[index].mlp;
+  const ExpertsWeights& w = weights_.layers[index].experts;
+  const Experts::Branches& branches = *spec.branches;
+  dense(index, *spec.shared, shared, input, me);
+  const Tiles& routed = inputs(attention_input_, hidden_, spec_.hidden, {&branches.router_in, &w.router_in}, me);
+  inputs(mlp_input_, hidden_, spec_.hidden, {&branches.expert_in, &w.expert_in}, me, &normed_);
+  begin_sum(branch_, me);
+  route(spec, w, routed, me);
+  run_experts(index, spec, w, me);
+  pool_.barrier();
+  const Range mine = tile_share(rows_, me.thread);
+  for (int64_t r = mine.begin; r < mine.end; r++) {
+    float *sum = block_.row(r), *other = branch_.row(r);
+    norm_rows({&branches.shared_out, &w.shared_out}, sum, 0, spec_.hidden, 1, sum, 0);
+    norm_rows({&branches.expert_out, &w.expert_out}, other, 0, spec_.hidden, 1, other, 0);
+    for (int64_t i = 0; i < spec_.hidden; i++) sum[i] += other[i];
+  }
 }
 
 void Forward::dense(size_t index, const Dense& spec, const MlpWeights& weights, const Tiles& input, Worker& me) {
@@ -115,7 +137,8 @@ void Forward::route(const Experts& spec, const ExpertsWeights& weights, const Ti
   const Range mine = tile_share(rows_, me.thread);
   for (int64_t r = mine.begin; r < mine.end; r++) {
     const float* correction = spec.correction ? weights.correction.data() : nullptr;
-    choose_experts(spec, scores_.row(r), correction, choices_.data() + r * spec.chosen, me.router);
+    const float* scales = spec.expert_scales ? weights.scales.data() : nullptr;
+    choose_experts(spec, scores_.row(r), correction, scales, choices_.data() + r * spec.chosen, me.router);
     if (spec.shared_gate)
       table_.activate(kernels::Function::Sigmoid, shared_gates_.row(r), nullptr, 16, shared_gates_.row(r));
   }

@@ -10,6 +10,11 @@ namespace {
 
 constexpr double pi = 3.14159265358979323846;
 
+// By which frequencies go.
+double frequency_dims(const Rotary& rotary) {
+  return static_cast<double>(rotary.odd_dims != 0 ? rotary.odd_dims : rotary.dims);
+}
+
 // Llama 3.1's scaling: long waves are stretched by `factor`, short ones stay, those between are blended.
 double llama3_frequency(const Llama3Scaling& s, double frequency) {
   const double wavelength = 2 * pi / frequency, context = static_cast<double>(s.original_context);
@@ -25,14 +30,14 @@ struct YarnRamp {
   double low, high;
   YarnRamp(const YarnScaling& s, const Rotary& rotary) {
     const auto dimension = [&](double turns) {  // the dimension that makes so many turns in the original context
-      return static_cast<double>(rotary.dims) * exact_log(static_cast<double>(s.original_context) / (turns * 2 * pi)) /
+      return frequency_dims(rotary) * exact_log(static_cast<double>(s.original_context) / (turns * 2 * pi)) /
              (2 * exact_log(rotary.theta));
     };
     low = dimension(s.beta_fast);
     high = dimension(s.beta_slow);
     if (s.truncate) low = std::floor(low), high = std::ceil(high);
     low = std::max(low, 0.0);
-    high = std::min(high, static_cast<double>(rotary.dims - 1));
+    high = std::min(high, frequency_dims(rotary) - 1);
     if (low == high) high += 0.001;
   }
   double interpolated(double pair) const { return std::clamp((pair - low) / (high - low), 0.0, 1.0); }
@@ -64,7 +69,7 @@ double base_of(const Rotary& rotary, int64_t length) {
   const auto* dynamic = std::get_if<DynamicScaling>(&rotary.scaling);
   if (dynamic == nullptr || length <= dynamic->original_context) return rotary.theta;
   const double stretch = static_cast<double>(length) / static_cast<double>(dynamic->original_context);
-  const auto dims = static_cast<double>(rotary.dims);
+  const double dims = frequency_dims(rotary);
   return rotary.theta * exact_pow(dynamic->factor * stretch - (dynamic->factor - 1), dims / (dims - 2));
 }
 
@@ -74,7 +79,7 @@ std::vector<float> rotary_frequencies(const Rotary& rotary, int64_t length) {
   const double base = base_of(rotary, length);
   std::vector<float> frequencies;
   for (int64_t pair = 0; pair < rotary.dims / 2; pair++) {
-    const double exponent = -2 * static_cast<double>(pair) / static_cast<double>(rotary.dims);
+    const double exponent = -2 * static_cast<double>(pair) / frequency_dims(rotary);
     frequencies.push_back(static_cast<float>(scaled(rotary, pair, exact_pow(base, exponent), length)));
   }
   return frequencies;

@@ -52,8 +52,8 @@ void leave_best_groups(const Experts& experts, RouterScratch& scratch) {
 
 }  // namespace
 
-void choose_experts(const Experts& experts, float* logits, const float* correction, Choice* choices,
-                    RouterScratch& scratch) {
+void choose_experts(const Experts& experts, float* logits, const float* correction, const float* scales,
+                    Choice* choices, RouterScratch& scratch) {
   using Score = Experts::Score;
   const int64_t n = experts.count, k = experts.chosen;
   if (experts.score == Score::Softmax) softmax(logits, n);
@@ -79,7 +79,10 @@ void choose_experts(const Experts& experts, float* logits, const float* correcti
     for (const float w : weights) sum += w;
     for (float& w : weights) w /= sum;
   }
-  for (int64_t i = 0; i < k; i++) choices[i].weight = weights[static_cast<size_t>(i)] * experts.scale;
+  for (int64_t i = 0; i < k; i++) {
+    choices[i].weight = weights[static_cast<size_t>(i)] * experts.scale;
+    if (scales != nullptr) choices[i].weight *= scales[choices[i].expert];
+  }
 }
 
 }  // namespace foretell

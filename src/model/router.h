@@ -20,8 +20,8 @@ struct RouterScratch {
 };
 
 // From the router's logits [count] to the choices [chosen]. `correction` is [count], or null. Equal scores: the lower
-// number. `logits` are overwritten.
-void choose_experts(const Experts& experts, float* logits, const float* correction, Choice* choices,
-                    RouterScratch& scratch);
+// number. `logits` are overwritten; `scales` of the weights are [count], or null.
+void choose_experts(const Experts& experts, float* logits, const float* correction, const float* scales,
+                    Choice* choices, RouterScratch& scratch);
 
 }  // namespace foretell

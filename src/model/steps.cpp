@@ -103,12 +103,16 @@ void Forward::project(const Linear& linear, const Tiles& input, const RowBuffer&
 
 // The columns that a thread adds to are the same for all matrices with `hidden` outputs, so each clears its own.
 void Forward::begin_sum(const LayerSpec& spec, bool through_norm, Worker& me) {
-  me.sum = through_norm ? &block_ : &hidden_;
   me.sum_scale = spec.residual_scale;
-  if (!through_norm) return;
-  const Range mine = share(block_.stride / unit_rows, me.thread, pool_.size());
+  if (through_norm) return begin_sum(block_, me);
+  me.sum = &hidden_;
+}
+
+void Forward::begin_sum(const RowBuffer& sum, Worker& me) {
+  me.sum = &sum;
+  const Range mine = share(sum.stride / unit_rows, me.thread, pool_.size());
   for (int64_t r = 0; r < rows_; r++)
-    std::memset(block_.row(r) + mine.begin * unit_rows, 0, static_cast<size_t>(mine.size() * unit_rows) * 4);
+    std::memset(sum.row(r) + mine.begin * unit_rows, 0, static_cast<size_t>(mine.size() * unit_rows) * 4);
 }
 
 // sum += scale * linear(input), times a factor of each row where given

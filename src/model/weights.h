@@ -70,8 +70,10 @@ struct MlpWeights {
 struct ExpertsWeights {
   Linear router;      // [count, hidden]
   Vector correction;  // [count]
+  Vector scales;      // [count]
   std::vector<MlpWeights> experts;
-  Linear shared_gate;  // [1, hidden]
+  Linear shared_gate;                                 // [1, hidden]
+  Norm router_in, expert_in, expert_out, shared_out;  // of branches
 };
 
 struct LayerWeights {

@@ -30,7 +30,11 @@ TEST_CASE("rotary keys in both spellings") {
   CHECK(rotary(nested, {.layer_type = "sliding_attention"}).theta == 7);
   // A family whose heads turn whole does not know of the key.
   CHECK(rotary({{"partial_rotary_factor", 0.5}}).dims == 8);
-  CHECK_THROWS_WITH(rotary({{"partial_rotary_factor", 0.4}}, {.partial = 1}), Catch::Contains("found 3"));
+  // Of 3 dimensions the last one gets a partner.
+  const Rotary odd = rotary({{"partial_rotary_factor", 0.4}}, {.partial = 1});
+  CHECK(odd.dims == 4);
+  CHECK(odd.odd_dims == 3);
+  CHECK_THROWS_WITH(rotary({{"partial_rotary_factor", 0.2}}, {.partial = 1}), Catch::Contains("found 1"));
 }
 
 TEST_CASE("LongRoPE and proportional rotary scaling") {

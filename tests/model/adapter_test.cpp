@@ -4,8 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "arch/open_model.h"
 #include "base/json.h"
 #include "foretell/model.h"
+#include "model/convert.h"
 #include "temp_folder.h"
 
 using namespace foretell;
@@ -44,6 +46,9 @@ TEST_CASE("adapter: LoRA") { check_adapter("lora_llama"); }
 TEST_CASE("adapter: LoRA over Conv1D") { check_adapter("lora_gpt2"); }
 TEST_CASE("adapter: rank-stabilized, with patterns and a replaced matrix") { check_adapter("rslora_patterns"); }
 TEST_CASE("adapter: DoRA") { check_adapter("dora"); }
+TEST_CASE("adapter: of the embedding of a model that shares it") { check_adapter("tied_embedding"); }
+TEST_CASE("adapter: of the unembedding of a model that shares it") { check_adapter("tied_unembedding"); }
+TEST_CASE("adapter: an unembedding of its own for a model that shares one") { check_adapter("tied_saved"); }
 
 TEST_CASE("adapter: of scale zero changes nothing, of minus one takes back another's") {
   const auto adapter = golden / "adapters/lora_llama", base = golden / "arch/llama";
@@ -53,6 +58,24 @@ TEST_CASE("adapter: of scale zero changes nothing, of minus one takes back anoth
   const auto both =
       logits_of(base, expected, {.precision = Precision::Exact, .adapters = {{adapter, 1}, {adapter, -1}}});
   for (size_t i = 0; i < plain.size(); i++) CHECK(both[i] == Approx(plain[i]).margin(1e-4));
+}
+
+TEST_CASE("adapter: over 4-bit weights nothing of them is lost at exact precision") {
+  const auto adapter = golden / "adapters/lora_llama";
+  const Json expected = read_json_file(adapter / "golden.json");
+  const TempFolder temp;
+  const auto base = temp.path() / "4-bit";
+  convert(open_model(golden / "arch/llama"), base, {.quantize_bits = 4, .group_size = 32});
+  const auto plain = logits_of(base, expected, {.precision = Precision::Exact});
+  const auto with = logits_of(base, expected, {.precision = Precision::Exact, .adapters = {{adapter, 1}}});
+  const auto both =
+      logits_of(base, expected, {.precision = Precision::Exact, .adapters = {{adapter, 1}, {adapter, -1}}});
+  double changed = 0;
+  for (size_t i = 0; i < plain.size(); i++) {
+    CHECK(both[i] == Approx(plain[i]).margin(1e-4));
+    changed = std::max(changed, std::abs(static_cast<double>(with[i]) - plain[i]));
+  }
+  CHECK(changed > 0.05);
 }
 
 TEST_CASE("adapter: bad ones are refused by name") {

@@ -50,6 +50,7 @@ TEST_CASE("GGUF: the families name the architectures that are known") {
   CHECK(named == known);
 }
 
+TEST_CASE("GGUF family: apertus") { check("apertus"); }
 TEST_CASE("GGUF family: arcee") { check("arcee"); }
 TEST_CASE("GGUF family: bloom") { check("bloom"); }
 TEST_CASE("GGUF family: cohere") { check("cohere"); }
@@ -62,6 +63,9 @@ TEST_CASE("GGUF family: falcon") { check("falcon"); }
 TEST_CASE("GGUF family: falcon_two_norms") { check("falcon_two_norms"); }
 TEST_CASE("GGUF family: gemma2") { check("gemma2"); }
 TEST_CASE("GGUF family: gemma3") { check("gemma3"); }
+TEST_CASE("GGUF family: gemma4") { check("gemma4"); }
+TEST_CASE("GGUF family: gemma4_experts") { check("gemma4_experts"); }
+TEST_CASE("GGUF family: glm") { check("glm"); }
 TEST_CASE("GGUF family: glm4") { check("glm4"); }
 TEST_CASE("GGUF family: gpt_bigcode") { check("gpt_bigcode"); }
 TEST_CASE("GGUF family: gpt_neox") { check("gpt_neox"); }
@@ -71,8 +75,11 @@ TEST_CASE("GGUF family: granitemoe") { check("granitemoe"); }
 TEST_CASE("GGUF family: hunyuan_v1_dense") { check("hunyuan_v1_dense"); }
 TEST_CASE("GGUF family: lfm2") { check("lfm2"); }
 TEST_CASE("GGUF family: llama4") { check("llama4"); }
+TEST_CASE("GGUF family: minicpm3") { check("minicpm3"); }
+TEST_CASE("GGUF family: ministral3") { check("ministral3"); }
 TEST_CASE("GGUF family: mistral") { check("mistral"); }
 TEST_CASE("GGUF family: mixtral") { check("mixtral"); }
+TEST_CASE("GGUF family: mixtral_apart") { check("mixtral_apart"); }
 TEST_CASE("GGUF family: mpt") { check("mpt"); }
 TEST_CASE("GGUF family: nemotron") { check("nemotron"); }
 TEST_CASE("GGUF family: olmo") { check("olmo"); }
@@ -83,7 +90,9 @@ TEST_CASE("GGUF family: phi") { check("phi"); }
 TEST_CASE("GGUF family: phi3") { check("phi3"); }
 TEST_CASE("GGUF family: phi3_long") { check("phi3_long"); }
 TEST_CASE("GGUF family: qwen2_moe") { check("qwen2_moe"); }
+TEST_CASE("GGUF family: qwen3_5") { check("qwen3_5"); }
 TEST_CASE("GGUF family: qwen3_moe") { check("qwen3_moe"); }
+TEST_CASE("GGUF family: qwen3_next") { check("qwen3_next"); }
 TEST_CASE("GGUF family: seed_oss") { check("seed_oss"); }
 TEST_CASE("GGUF family: smollm3") { check("smollm3"); }
 TEST_CASE("GGUF family: stablelm") { check("stablelm"); }

@@ -20,17 +20,13 @@ import transformers
 from gguf import MODEL_ARCH as A
 from safetensors.torch import load_file
 
+from writing import add_tokenizer, finish, interleave
+
 HERE = pathlib.Path(__file__).parent / "families"
 HALVED = ("hidden_size", "n_embd", "n_embed", "d_model", "intermediate_size", "moe_intermediate_size",
           "ffn_hidden_size",
           "shared_expert_intermediate_size", "head_dim", "n_inner", "intermediate_size_mlp", "qk_nope_head_dim",
           "v_head_dim", "block_ff_dim")
-
-
-def interleave(weights, heads):
-    """Rows i and i + head_dim / 2 of each head next to one another (LlamaModel.permute)."""
-    return weights.reshape(heads, 2, weights.shape[0] // heads // 2, *weights.shape[1:]).swapaxes(1, 2).reshape(
-        weights.shape)
 
 
 def ungroup(weights, heads, kv_heads):
@@ -55,8 +51,12 @@ FAMILIES = {
     "starcoder2": (A.STARCODER2, ""), "deepseek_v2": (A.DEEPSEEK2, ""), "deepseek_v3": (A.DEEPSEEK2, ""),
     "gpt_oss": (A.GPT_OSS, ""), "granite": (A.GRANITE, "interleave"), "granitemoe": (A.GRANITE_MOE, "interleave"),
     "hunyuan_v1_dense": (A.HUNYUAN_DENSE, ""), "lfm2": (A.LFM2, ""), "llama4": (A.LLAMA4, ""),
+    "apertus": (A.APERTUS, ""), "minicpm3": (A.MINICPM3, ""), "glm": (A.CHATGLM, ""), "gemma4": (A.GEMMA4, ""),
+    "gemma4_experts": (A.GEMMA4, ""), "qwen3_next": (A.QWEN3NEXT, "plus_one"), "qwen3_5": (A.QWEN35, "plus_one"),
+    "ministral3": (A.MISTRAL3, "interleave"), "mixtral_apart": (A.LLAMA, "interleave"),
 }
 
+ABSENT = object()
 # of another family's config.json, with these settings instead
 VARIANTS = {
     "falcon_two_norms": ("falcon", {"new_decoder_architecture": True, "num_kv_heads": 2}),
@@ -69,6 +69,25 @@ VARIANTS = {
                            "rope_scaling": {"type": "longrope", "short_factor": [1.0, 1.5],
                                             "long_factor": [1.5, 4.0]}}),
     "olmo": ("olmo", {"clip_qkv": 1.5}),
+    "minicpm3": ("minicpm3", {"scale_emb": 12, "dim_model_base": 256, "scale_depth": 1.4, "head_dim": None}),
+    "glm": ("glm4", {"model_type": "glm", "architectures": ["GlmForCausalLM"]}),
+    "gemma4": ("gemma4", {"per_layer_config": ABSENT, "global_head_dim": 16, "use_double_wide_mlp": True,
+                          "intermediate_size": 40, "hidden_size_per_layer_input": 8, "num_hidden_layers": 4,
+                          "layer_types": ["sliding_attention", "full_attention"] * 2}),
+    "gemma4_experts": ("gemma4", {"per_layer_config": ABSENT, "global_head_dim": 16, "num_kv_shared_layers": 0,
+                                  "attention_k_eq_v": True, "num_global_key_value_heads": 1,
+                                  "intermediate_size": 40, "hidden_size_per_layer_input": 0, "num_hidden_layers": 2,
+                                  "layer_types": ["sliding_attention", "full_attention"],
+                                  "enable_moe_block": True, "num_experts": 4, "top_k_experts": 2,
+                                  "moe_intermediate_size": 16}),
+    "ministral3": ("mistral", {"model_type": "ministral3", "architectures": ["Ministral3ForCausalLM"],
+                               "sliding_window": None, "rope_theta": None, "rope_scaling": None, "rope_parameters": {
+                                   "rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "mscale": 1.0,
+                                   "mscale_all_dim": 1.0, "original_max_position_embeddings": 16,
+                                   "llama_4_scaling_beta": 0.1}}),
+    "mixtral_apart": ("mixtral", {"num_hidden_layers": 1}),
+    "qwen3_next": ("qwen3_next", {"num_hidden_layers": 2, "layer_types": ["linear_attention", "full_attention"]}),
+    "qwen3_5": ("qwen3_5", {"num_hidden_layers": 2, "layer_types": ["linear_attention", "full_attention"]}),
 }
 
 
@@ -80,7 +99,7 @@ def small_config(golden, family):
             settings[key] //= 2
     if "query_pre_attn_scalar" in settings:  # GGUF has no key for it
         settings["query_pre_attn_scalar"] = settings["head_dim"]
-    settings |= changes
+    settings = {key: value for key, value in (settings | changes).items() if value is not ABSENT}
     with tempfile.TemporaryDirectory() as folder:
         (pathlib.Path(folder) / "config.json").write_text(json.dumps(settings))
         return transformers.AutoConfig.from_pretrained(folder), settings
@@ -94,8 +113,8 @@ def random_model(config):
         for name, parameter in model.named_parameters():
             one = "norm" in name.lower() or "ln_" in name
             if parameter.ndim < 2 or one:
-                base = 1.0 if one and name.endswith("weight") and getattr(config, "model_type") not in (
-                    "gemma2", "gemma3_text", "nemotron") else 0.0
+                less_one = config.model_type in ("gemma2", "gemma3_text", "nemotron", "qwen3_next", "qwen3_5_text")
+                base = 1.0 if one and name.endswith("weight") and (not less_one or "linear_attn" in name) else 0.0
                 parameter.copy_(base + 0.2 * torch.randn_like(parameter))
             else:
                 parameter.copy_(torch.randn_like(parameter) * 0.7 / parameter.shape[-1]**0.5)
@@ -120,11 +139,63 @@ def merge_experts(tensors):
     return {name: np.stack(value) if isinstance(value, list) else value for name, value in merged.items()}
 
 
+def tiled(values, s, dim, axis=0):
+    """The value heads of the delta rule: the first of each key head, then the second of each."""
+    keys = s["linear_num_key_heads"]
+    shape = values.shape
+    split = values.reshape(*shape[:axis], keys, -1, dim, *shape[axis + 1:])
+    return split.swapaxes(axis, axis + 1).reshape(shape)
+
+
+def converted_delta(name, values, s, block):
+    """Of Qwen3-Next and Qwen3.5; None for other tensors."""
+    keys, key_dim = s["linear_num_key_heads"], s["linear_key_head_dim"]
+    dim, first = s["linear_value_head_dim"], 2 * keys * key_dim
+    tile = (lambda v, d: tiled(v, s, d)) if s["model_type"].startswith("qwen3_5") else (lambda v, d: v)
+    if name.endswith("A_log"):
+        return [(f"{block}.ssm_a", tile(-np.exp(values), 1))]
+    if name.endswith("dt_bias"):
+        return [(f"{block}.ssm_dt.bias", tile(values, 1))]
+    if "conv1d" in name or "in_proj_qkv." in name:
+        rows = values.reshape(values.shape[0], -1)
+        to = "ssm_conv1d" if "conv1d" in name else "attn_qkv"
+        return [(f"{block}.{to}.weight", np.concatenate([rows[:first], tile(rows[first:], dim)]))]
+    if "in_proj_z." in name:
+        return [(f"{block}.attn_gate.weight", tile(values, dim))]
+    if "in_proj_b." in name or "in_proj_a." in name:
+        return [(f"{block}.ssm_{'beta' if 'in_proj_b.' in name else 'alpha'}.weight", tile(values, 1))]
+    if "linear_attn.out_proj." in name and s["model_type"].startswith("qwen3_5"):
+        return [(f"{block}.ssm_out.weight", tiled(values, s, dim, 1))]
+    if "in_proj_qkvz." in name:
+        rows = values.reshape(keys, -1, values.shape[-1])
+        run = (rows.shape[1] - 2 * key_dim) // 2
+        parts = np.split(rows, [key_dim, 2 * key_dim, 2 * key_dim + run], axis=1)
+        flat = [part.reshape(-1, values.shape[-1]) for part in parts]
+        return [(f"{block}.attn_qkv.weight", np.concatenate(flat[:3])), (f"{block}.attn_gate.weight", flat[3])]
+    return None
+
+
 def converted(tensors, s):
     """The tensors that the converter splits or turns round, under their names in GGUF; the others as they are."""
     for name, values in tensors.items():
         block = "blk." + (re.findall(r"\.(\d+)\.", name) or [""])[0]
-        if name.endswith("kv_b_proj.weight"):
+        if "linear_attn" in name and (parts := converted_delta(name, values, s, block)):
+            yield from parts
+        elif ".act_fn." in name:  # xIELU's numbers are metadata
+            continue
+        elif name.endswith("layer_scalar"):
+            yield f"{block}.layer_output_scale.weight", values
+        elif name.endswith("router.scale"):
+            yield f"{block}.ffn_gate_inp.scale", values
+        elif name.endswith("per_expert_scale"):
+            yield f"{block}.ffn_down_exps.scale", values
+        elif s["model_type"].startswith("gemma4") and ".experts." in name:
+            yield f"{block}.ffn_{'down' if 'down' in name else 'gate_up'}_exps.weight", values
+        elif s.get("apart") and ".experts." in name:  # as the first files of Mixtral
+            kind = {"w1": "gate", "w2": "down", "w3": "up"}[name.split(".")[-2]]
+            for e, one in enumerate(values):
+                yield f"{block}.ffn_{kind}.{e}.weight", one
+        elif name.endswith("kv_b_proj.weight") and s["model_type"] != "minicpm3":
             heads, keys = s["num_attention_heads"], s["qk_nope_head_dim"]
             rows = values.reshape(heads, -1, values.shape[-1])
             yield f"{block}.attn_k_b.weight", rows[:, :keys].transpose(0, 2, 1)
@@ -173,7 +244,58 @@ def write_latent_metadata(writer, s):
         writer.add_rope_scaling_yarn_log_mul(0.1 * scaling["mscale_all_dim"])
 
 
+def write_delta_metadata(writer, s):
+    writer.add_ssm_conv_kernel(s["linear_conv_kernel_dim"])
+    writer.add_ssm_state_size(s["linear_key_head_dim"])
+    writer.add_ssm_group_count(s["linear_num_key_heads"])
+    writer.add_ssm_time_step_rank(s["linear_num_value_heads"])
+    writer.add_ssm_inner_size(s["linear_value_head_dim"] * s["linear_num_value_heads"])
+    writer.add_full_attention_interval(s.get("full_attention_interval") or 4)
+
+
+def write_gemma4_metadata(writer, s):
+    """Instead of the keys that all have."""
+    slides = [kind == "sliding_attention" for kind in s["layer_types"]]
+    shared, layers = s["num_kv_shared_layers"], s["num_hidden_layers"]
+    writer.add_context_length(s["max_position_embeddings"])
+    writer.add_embedding_length(s["hidden_size"])
+    writer.add_block_count(layers)
+    writer.add_head_count(s["num_attention_heads"])
+    full = s.get("num_global_key_value_heads")
+    if full:
+        writer.add_head_count_kv([s["num_key_value_heads"] if slide else full for slide in slides])
+    else:
+        writer.add_head_count_kv(s["num_key_value_heads"])
+    inner = s["intermediate_size"]
+    writer.add_feed_forward_length([inner * (2 if i >= layers - shared else 1) for i in range(layers)]
+                                   if s["use_double_wide_mlp"] else inner)
+    writer.add_layer_norm_rms_eps(s["rms_norm_eps"])
+    writer.add_shared_kv_layers(shared)
+    writer.add_embedding_length_per_layer_input(s["hidden_size_per_layer_input"] or 0)
+    writer.add_sliding_window(s["sliding_window"])
+    writer.add_sliding_window_pattern(slides)
+    for add in (writer.add_key_length, writer.add_value_length, writer.add_rope_dimension_count):
+        add(s["global_head_dim"])
+    for add in (writer.add_key_length_swa, writer.add_value_length_swa, writer.add_rope_dimension_count_swa):
+        add(s["head_dim"])
+    ropes = s["rope_parameters"]
+    writer.add_rope_freq_base(ropes["full_attention"]["rope_theta"])
+    writer.add_rope_freq_base_swa(ropes["sliding_attention"]["rope_theta"])
+    pairs = s["global_head_dim"] // 2
+    turning = int(pairs * ropes["full_attention"]["partial_rotary_factor"])
+    writer.add_tensor("rope_freqs.weight", np.array([1.0] * turning + [1e30] * (pairs - turning), np.float32))
+    if s.get("final_logit_softcapping"):
+        writer.add_final_logit_softcapping(s["final_logit_softcapping"])
+    if s.get("enable_moe_block"):
+        writer.add_expert_count(s["num_experts"])
+        writer.add_expert_used_count(s["top_k_experts"])
+        writer.add_expert_feed_forward_length(s["moe_intermediate_size"])
+    return s["num_attention_heads"], s["num_key_value_heads"], layers
+
+
 def write_metadata(writer, s, arch):
+    if arch == A.GEMMA4:
+        return write_gemma4_metadata(writer, s)
     hidden = first(s, "hidden_size", "n_embd", "n_embed", "d_model")
     heads = first(s, "num_attention_heads", "n_head", "n_heads")
     head_dim = s.get("head_dim") or hidden // heads
@@ -200,11 +322,16 @@ def write_metadata(writer, s, arch):
         writer.add_layer_norm_eps(first(s, "layer_norm_eps", "layer_norm_epsilon", "norm_epsilon", "norm_eps") or 1e-5)
     if arch == A.DEEPSEEK2:
         write_latent_metadata(writer, s)
+    elif arch == A.MINICPM3:
+        writer.add_q_lora_rank(s["q_lora_rank"])
+        writer.add_kv_lora_rank(s["kv_lora_rank"])
+        writer.add_key_length(s["qk_nope_head_dim"] + s["qk_rope_head_dim"])
     elif s.get("head_dim"):
         writer.add_key_length(head_dim)
         writer.add_value_length(head_dim)
-    part = first(s, "partial_rotary_factor", "rotary_pct")
-    theta = first(s, "rope_theta", "rotary_emb_base") or s.get("rope_parameters", {}).get("rope_theta")
+    rope = s.get("rope_parameters") or {}
+    part = first(s, "partial_rotary_factor", "rotary_pct") or rope.get("partial_rotary_factor")
+    theta = first(s, "rope_theta", "rotary_emb_base") or rope.get("rope_theta")
     if theta:
         writer.add_rope_freq_base(theta)
         writer.add_rope_dimension_count(s.get("qk_rope_head_dim") or int(head_dim * (part or 1)))
@@ -212,7 +339,7 @@ def write_metadata(writer, s, arch):
         writer.add_sliding_window(s["sliding_window"])
         if s["model_type"] == "olmo3":
             writer.add_sliding_window_pattern([kind == "sliding_attention" for kind in s["layer_types"]])
-    scaling = s.get("rope_scaling")
+    scaling = s.get("rope_scaling") or rope
     if scaling and scaling.get("rope_type") == "yarn":
         writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
         writer.add_rope_scaling_factor(scaling["factor"])
@@ -239,6 +366,11 @@ def write_metadata(writer, s, arch):
         writer.add_embedding_scale(s["embedding_multiplier"])
         writer.add_residual_scale(s["residual_multiplier"])
         writer.add_logit_scale(s["logits_scaling"])
+    if arch == A.MISTRAL3:
+        writer.add_rope_scaling_yarn_log_mul(rope["mscale_all_dim"])
+        writer.add_attn_temperature_scale(rope["llama_4_scaling_beta"])
+    if "linear_num_key_heads" in s:
+        write_delta_metadata(writer, s)
     if experts := first(s, "num_experts", "num_local_experts", "n_routed_experts"):
         writer.add_expert_count(experts)
     if arch == A.LLAMA4:
@@ -249,36 +381,24 @@ def write_metadata(writer, s, arch):
     return heads, kv_heads, layers
 
 
-def add_tokenizer(writer, golden):
-    model = json.loads((golden / "arch/llama/tokenizer.json").read_text())["model"]
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("llama-bpe")
-    tokens = sorted(model["vocab"], key=model["vocab"].get)
-    writer.add_token_list(tokens)
-    writer.add_token_types([gguf.TokenType.CONTROL if i < 3 else gguf.TokenType.NORMAL for i in range(len(tokens))])
-    writer.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in model["merges"]])
-    for add, id in ((writer.add_bos_token_id, 0), (writer.add_eos_token_id, 1), (writer.add_pad_token_id, 2)):
-        add(id)
-
-
 def write_tensors(writer, tensors, arch, layers, heads, kv_heads, change):
     names = gguf.get_tensor_name_map(arch, layers)
     for published, values in tensors:
         spellings = (published, published.removeprefix("transformer."))  # the converter cuts off BLOOM's prefix
         name = next(filter(None, (names.get_name(one, try_suffixes=(".weight", ".bias")) for one in spellings)), None)
-        name = published if published.startswith(("blk.", "token_embd")) else name
+        name = published if published.startswith(("blk.", "token_embd")) or published == "rope_freqs.weight" else name
         if name is None:
             raise SystemExit(f"{published} has no name in GGUF")
-        if not name.endswith((".weight", ".bias")):
+        if not name.endswith((".weight", ".bias", ".scale", "ssm_a")):
             name += ".weight"
         if change == "interleave" and re.search(r"attn_[qk]\.", name):
             values = interleave(values, heads if "attn_q" in name else kv_heads)
         if change == "ungroup" and "attn_qkv" in name:
             values = ungroup(values, heads, kv_heads)
-        if change == "plus_one" and name.endswith("norm.weight"):
+        if change == "plus_one" and name.endswith("norm.weight") and "ssm_norm" not in name:
             values = values + np.float32(1)
         values = np.squeeze(values) if values.ndim > 1 and 1 in values.shape else values
-        small = values.ndim == 1 or "norm" in name or "ffn_gate_inp" in name
+        small = values.ndim == 1 or "norm" in name or "ffn_gate_inp" in name or "conv1d" in name
         writer.add_tensor(name, np.ascontiguousarray(values, np.float32 if small else np.float16))
 
 
@@ -290,12 +410,14 @@ def make(golden, family):
     writer = gguf.GGUFWriter(HERE / f"{family}.gguf", gguf.MODEL_ARCH_NAMES[arch])
     heads, kv_heads, layers = write_metadata(writer, settings, arch)
     add_tokenizer(writer, golden)
+    settings["apart"] = family == "mixtral_apart"
+    if arch == A.APERTUS:
+        for key, add in (("alpha_n", writer.add_xielu_alpha_n), ("alpha_p", writer.add_xielu_alpha_p),
+                         ("beta", writer.add_xielu_beta), ("eps", writer.add_xielu_eps)):
+            add([getattr(layer.mlp.act_fn, key).float().item() for layer in model.model.layers])
     tensors = converted(merge_experts(published_tensors(model)), settings)
     write_tensors(writer, tensors, arch, layers, heads, kv_heads, change)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    finish(writer)
     ids = torch.arange(5, 300, 7)[:40]
     with torch.no_grad():
         logits = model(ids[None]).logits[0, -1]
