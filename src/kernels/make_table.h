@@ -10,6 +10,12 @@ constexpr void add_product(Table& t) {
   if constexpr (is_affine(F)) t.int8_product[f][s] = int8_product<F, S>;
 }
 
+template <Format F>
+constexpr void add_quantize(Table& t) {
+  t.quantize4[static_cast<int>(F)] = quantize_panel<F, Format::Affine4>;
+  t.quantize8[static_cast<int>(F)] = quantize_panel<F, Format::Affine8>;
+}
+
 constexpr Table make_table(const char* name) {
   Table t{};
   t.name = name;
@@ -40,6 +46,9 @@ constexpr Table make_table(const char* name) {
   t.to_f16 = to_f16;
   t.mix = mix;
   t.merge = merge;
+  add_quantize<Format::Float32>(t);
+  add_quantize<Format::Float16>(t);
+  add_quantize<Format::BFloat16>(t);
   return t;
 }
 

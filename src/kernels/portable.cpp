@@ -63,6 +63,8 @@ void integer_product(const int16_t* a, int64_t a_stride, int rows, const int8_t*
 
 }  // namespace
 
+#include "kernels/quantize.h"
+
 #include "kernels/make_table.h"
 
 namespace foretell::kernels {

@@ -109,6 +109,12 @@ struct Table {
   void (*mix)(float* x, int64_t n, int64_t block);
   // acc = acc * 2^(a) + chunk * 2^(b); n is a multiple of 16.
   void (*merge)(float* acc, const float* chunk, float a, float b, int64_t n, float* acc_sum, float chunk_sum);
+
+  // Rounds 16 rows of weights to a panel of affine groups with Scale::Float32, by the formula of
+  // checkpoint/quantize.h: `columns` are lines of a unit in a float format, of which the first 16 rows are read; `cols`
+  // is a multiple of 32. Returns whether all of them are finite. The first index is that format.
+  using Quantize = bool (*)(const void* columns, int64_t cols, void* panel);
+  Quantize quantize4[3], quantize8[3];
 };
 
 // The tables that this build has; null where it has none.

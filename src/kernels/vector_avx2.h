@@ -60,6 +60,10 @@ inline V where_at_least(V x, float limit, V a) {
   const __m256 t = _mm256_set1_ps(limit);
   return {_mm256_and_ps(a.l, _mm256_cmp_ps(x.l, t, _CMP_GE_OQ)), _mm256_and_ps(a.h, _mm256_cmp_ps(x.h, t, _CMP_GE_OQ))};
 }
+inline V where_less(V a, V b, V yes, V no) {
+  return {_mm256_blendv_ps(no.l, yes.l, _mm256_cmp_ps(a.l, b.l, _CMP_LT_OQ)),
+          _mm256_blendv_ps(no.h, yes.h, _mm256_cmp_ps(a.h, b.h, _CMP_LT_OQ))};
+}
 inline V negate_where_negative(V a, V sign) {
   const __m256 m = _mm256_castsi256_ps(_mm256_set1_epi32(INT32_MIN));
   return {_mm256_xor_ps(a.l, _mm256_and_ps(sign.l, m)), _mm256_xor_ps(a.h, _mm256_and_ps(sign.h, m))};
@@ -91,6 +95,14 @@ inline void store_int8_even_odd(int8_t* p, V a) {
   const __m256i w = to_int16_lanes(a);
   const __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(w), _mm256_extracti128_si256(w, 1));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_shuffle_epi8(bytes, order));
+}
+inline void store_words(void* words, V lower, V upper) {
+  auto* p = static_cast<__m256i*>(words);
+  const auto join = [](__m256 l, __m256 u) {
+    return _mm256_or_si256(_mm256_cvtps_epi32(l), _mm256_slli_epi32(_mm256_cvtps_epi32(u), 16));
+  };
+  _mm256_storeu_si256(p, join(lower.l, upper.l));
+  _mm256_storeu_si256(p + 1, join(lower.h, upper.h));
 }
 inline V load_codes(const void* words, int shift, int mask) {
   const auto* q = static_cast<const __m256i*>(words);

@@ -39,6 +39,9 @@ inline V times_power_of_two(V a, V n) {                         // n integral, t
 inline V where_at_least(V x, float limit, V a) {  // a where x >= limit, else 0
   return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.v, _mm512_set1_ps(limit), _CMP_GE_OQ), a.v)};
 }
+inline V where_less(V a, V b, V yes, V no) {  // a < b ? yes : no
+  return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), no.v, yes.v)};
+}
 inline V negate_where_negative(V a, V sign) {  // a with its sign turned where `sign` is below zero
   return {_mm512_castsi512_ps(_mm512_xor_si512(
       _mm512_castps_si512(a.v), _mm512_and_si512(_mm512_castps_si512(sign.v), _mm512_set1_epi32(INT32_MIN))))};
@@ -62,6 +65,11 @@ inline void store_int8_even_odd(int8_t* p, V a) {
   const __m128i order = _mm_setr_epi8(0, 2, 4, 6, 1, 3, 5, 7, 8, 10, 12, 14, 9, 11, 13, 15);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
                    _mm_shuffle_epi8(_mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)), order));
+}
+// 16 words whose lower and upper halves are these whole numbers below 2^16.
+inline void store_words(void* words, V lower, V upper) {
+  _mm512_storeu_si512(words,
+                      _mm512_or_si512(_mm512_cvtps_epi32(lower.v), _mm512_slli_epi32(_mm512_cvtps_epi32(upper.v), 16)));
 }
 // Of 16 words the bits from `shift` on, as many as `mask` has, as floats.
 inline V load_codes(const void* words, int shift, int mask) {

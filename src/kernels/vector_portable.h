@@ -101,6 +101,9 @@ inline V times_power_of_two(V a, V n) {
 inline V where_at_least(V x, float limit, V a) {
   return lanes([&](int i) { return x.f[i] >= limit ? a.f[i] : 0.0f; });
 }
+inline V where_less(V a, V b, V yes, V no) {
+  return lanes([&](int i) { return a.f[i] < b.f[i] ? yes.f[i] : no.f[i]; });
+}
 inline V negate_where_negative(V a, V sign) {
   return lanes([&](int i) { return as_float(as_bits(a.f[i]) ^ (as_bits(sign.f[i]) & 0x80000000u)); });
 }
@@ -119,6 +122,13 @@ inline void store_int16(int16_t* p, V a) {
 }
 inline void store_int8_even_odd(int8_t* p, V a) {
   for (int i = 0; i < 16; i++) p[i / 8 * 8 + i % 2 * 4 + i % 8 / 2] = static_cast<int8_t>(to_i32_lane(a.f[i]));
+}
+inline void store_words(void* words, V lower, V upper) {
+  for (int i = 0; i < 16; i++) {
+    const uint32_t w = static_cast<uint32_t>(to_i32_lane(lower.f[i])) | static_cast<uint32_t>(to_i32_lane(upper.f[i]))
+                                                                            << 16;
+    __builtin_memcpy(static_cast<unsigned char*>(words) + 4 * i, &w, 4);
+  }
 }
 inline V load_codes(const void* words, int shift, int mask) {
   return lanes([=](int i) {
