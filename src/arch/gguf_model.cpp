@@ -314,10 +314,10 @@ bool is_gguf(const std::filesystem::path& path) {
   return stream.read(magic, sizeof magic) && std::string_view(magic, sizeof magic) == "GGUF";
 }
 
-Checkpoint open_gguf(const std::filesystem::path& path, const OpenOptions& options) {
+Checkpoint open_gguf(const std::filesystem::path& path, const OpenOptions& options, bool tokenizer_texts) {
   const GgufFile file = read_gguf(path);
   const GgufConventions& conventions = gguf_conventions(file);
-  GgufTokenizer tokenizer = translate_tokenizer(file.metadata, path);
+  GgufTokenizer tokenizer = translate_tokenizer(file.metadata, path, tokenizer_texts);
   Checkpoint checkpoint;
   checkpoint.path = path;
   checkpoint.format = "gguf";

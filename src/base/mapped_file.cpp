@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <string>
@@ -37,7 +38,10 @@ MappedFile::MappedFile(std::filesystem::path path) : path_(std::move(path)) {
   }
   size_ = static_cast<size_t>(status.st_size);
   if (size_ > 0) {
-    void* data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
+    // Over a range that is longer, so that what follows the file's last page is a page of zeros.
+    void* data = ::mmap(nullptr, size_ + padding, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    const bool reserved = data != MAP_FAILED;
+    if (reserved) data = ::mmap(data, size_, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0);
     if (data == MAP_FAILED) {
       const Error error = io_error("cannot map the file into memory", path_);
       ::close(fd);
@@ -49,7 +53,7 @@ MappedFile::MappedFile(std::filesystem::path path) : path_(std::move(path)) {
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_ + padding);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
@@ -67,6 +71,27 @@ void release_pages(std::span<const std::byte> bytes) {
   const auto begin = (reinterpret_cast<uintptr_t>(bytes.data()) + page - 1) / page * page;
   const auto end = (reinterpret_cast<uintptr_t>(bytes.data()) + bytes.size()) / page * page;
   if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
+void read_ahead(std::span<const std::byte> bytes) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<uintptr_t>(bytes.data()) / page * page;
+  ::madvise(reinterpret_cast<void*>(begin), reinterpret_cast<uintptr_t>(bytes.data()) + bytes.size() - begin,
+            MADV_WILLNEED);
+}
+
+std::vector<std::span<const std::byte>> join_ranges(std::vector<std::span<const std::byte>> ranges) {
+  std::sort(ranges.begin(), ranges.end(), [](const auto& a, const auto& b) { return a.data() < b.data(); });
+  std::vector<std::span<const std::byte>> joined;
+  for (const auto& range : ranges) {
+    if (!joined.empty() && range.data() <= joined.back().data() + joined.back().size()) {
+      const std::byte* end = std::max(joined.back().data() + joined.back().size(), range.data() + range.size());
+      joined.back() = {joined.back().data(), end};
+    } else {
+      joined.push_back(range);
+    }
+  }
+  return joined;
 }
 
 bool file_exists(const std::filesystem::path& path) {

@@ -117,14 +117,15 @@ constexpr std::string_view prefix = "base_model.model.";
 
 }  // namespace
 
-void LowRankUpdate::apply(int64_t row, float* values) const {
-  std::vector<float> change(static_cast<size_t>(cols));
+void LowRankUpdate::apply(int64_t row, int64_t begin, int64_t end, float* values) const {
+  const int64_t count = end - begin;
+  std::vector<float> change(static_cast<size_t>(count));
   for (int64_t k = 0; k < rank; k++) {
     const float factor = left[static_cast<size_t>(row * rank + k)];
-    const float* line = right.data() + k * cols;
-    for (int64_t c = 0; c < cols; c++) change[static_cast<size_t>(c)] += factor * line[c];
+    const float* line = right.data() + k * cols + begin;
+    for (int64_t c = 0; c < count; c++) change[static_cast<size_t>(c)] += factor * line[c];
   }
-  for (int64_t c = 0; c < cols; c++) values[c] += change[static_cast<size_t>(c)];
+  for (int64_t c = 0; c < count; c++) values[c] += change[static_cast<size_t>(c)];
   if (magnitudes.empty()) return;
   double sum = 0;
   for (int64_t c = 0; c < cols; c++) sum += static_cast<double>(values[c]) * values[c];

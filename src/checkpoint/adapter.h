@@ -18,8 +18,8 @@ struct LowRankUpdate {
   std::vector<float> right = {};       // [rank, cols]
   std::vector<float> magnitudes = {};  // [rows], or empty
 
-  // row[cols] is the row without the update, and then with it.
-  void apply(int64_t row, float* values) const;
+  // values[end - begin] are the row's without the update, and then with it; magnitudes need the whole row.
+  void apply(int64_t row, int64_t begin, int64_t end, float* values) const;
 };
 
 struct Adapter {

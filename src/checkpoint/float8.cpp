@@ -21,19 +21,12 @@ float e4m3(int bits) {
   return (bits & 0x80) != 0 ? -magnitude : magnitude;
 }
 
-using Table = std::array<float, 256>;
-
-Table make_table(DType dtype) {
-  Table table;
+Float8Values make_values(DType dtype) {
+  Float8Values table;
   // E5M2 is the upper half of a 16-bit float.
   for (int i = 0; i < 256; i++)
     table[static_cast<size_t>(i)] = dtype == DType::F8E4M3 ? e4m3(i) : float_from_f16(static_cast<uint16_t>(i << 8));
   return table;
-}
-
-const Table& table_of(DType dtype) {
-  static const Table e4m3_values = make_table(DType::F8E4M3), e5m2_values = make_table(DType::F8E5M2);
-  return dtype == DType::F8E4M3 ? e4m3_values : e5m2_values;
 }
 
 // A matrix cut into blocks with a factor each; the last ones may be smaller.
@@ -41,7 +34,7 @@ class Float8Tensor final : public QuantizedTensor {
  public:
   Float8Tensor(const TensorView& weight, int64_t block_rows, int64_t block_cols, std::vector<float> factors)
       : codes_(weight.bytes.data()),
-        table_(table_of(weight.dtype)),
+        table_(float8_values(weight.dtype)),
         block_rows_(block_rows),
         block_cols_(block_cols),
         factors_(std::move(factors)) {
@@ -55,12 +48,16 @@ class Float8Tensor final : public QuantizedTensor {
     const std::byte* codes = codes_ + row * cols();
     const int64_t slice = row / slice_rows_, inside = row % slice_rows_;
     const float* factors = factors_.data() + (slice * blocks_down_ + inside / block_rows_) * blocks_across_;
-    for (int64_t c = begin; c < end; c++) *out++ = table_[static_cast<size_t>(codes[c])] * factors[c / block_cols_];
+    for (int64_t c = begin; c < end;) {
+      const float factor = factors[c / block_cols_];
+      const int64_t block_end = std::min((c / block_cols_ + 1) * block_cols_, end);
+      for (; c < block_end; c++) *out++ = table_[static_cast<size_t>(codes[c])] * factor;
+    }
   }
 
  private:
   const std::byte* codes_;
-  const Table& table_;
+  const Float8Values& table_;
   int64_t block_rows_, block_cols_, slice_rows_ = 0, blocks_down_ = 0, blocks_across_ = 0;
   std::vector<float> factors_;  // [slices, blocks down, blocks across]
 };
@@ -129,7 +126,10 @@ void join(LayerParts& parts, const std::string& suffix, const std::vector<int64_
 
 }  // namespace
 
-float float_from_f8(DType dtype, uint8_t bits) { return table_of(dtype)[bits]; }
+const Float8Values& float8_values(DType dtype) {
+  static const Float8Values e4m3_values = make_values(DType::F8E4M3), e5m2_values = make_values(DType::F8E5M2);
+  return dtype == DType::F8E4M3 ? e4m3_values : e5m2_values;
+}
 
 void join_float8(Checkpoint& checkpoint, const std::vector<int64_t>& block_size, bool required) {
   std::vector<std::string> names;

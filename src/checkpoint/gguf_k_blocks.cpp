@@ -90,11 +90,16 @@ void decode_q2_k(const std::byte* block, float* out) {
 void decode_q6_k(const std::byte* block, float* out) {
   const std::byte *low = block, *high = block + 128, *scales = block + 192;
   const float d = half_at(block + 208);
-  for (int i = 0; i < 256; i++) {
-    const int group = i / 32, half = group / 4;
-    const int low_bits = bits_at(low + 64 * half + 32 * (group % 2) + i % 32, group % 4 / 2 * 4, 4);
-    const int code = (low_bits | two_bits(high, group, i % 32) << 4) - 32;
-    out[i] = d * static_cast<float>(number_at<int8_t>(scales + i / 16) * code);
+  for (int group = 0; group < groups; group++) {
+    const std::byte *low_run = low + group / 4 * 64 + group % 2 * 32, *high_run = high + group / 4 * 32;
+    const int low_shift = group % 4 / 2 * 4, high_shift = group % 4 * 2;
+    for (int half = 0; half < 2; half++, low_run += 16, high_run += 16, out += 16) {
+      const int scale = number_at<int8_t>(scales + 2 * group + half);
+      for (int i = 0; i < 16; i++) {
+        const int code = (bits_at(low_run + i, low_shift, 4) | bits_at(high_run + i, high_shift, 2) << 4) - 32;
+        out[i] = d * static_cast<float>(scale * code);
+      }
+    }
   }
 }
 

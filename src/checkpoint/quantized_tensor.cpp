@@ -6,7 +6,6 @@
 #include <limits>
 
 #include "base/float16.h"
-#include "base/mapped_file.h"
 
 namespace foretell {
 namespace {
@@ -31,11 +30,6 @@ int64_t QuantizedTensor::stored_bytes() const {
   int64_t bytes = 0;
   for (const TensorView& part : parts) bytes += static_cast<int64_t>(part.bytes.size());
   return bytes;
-}
-
-void QuantizedTensor::release() const {
-  for (const TensorView& part : parts)
-    if (part.mapped) release_pages(part.bytes);
 }
 
 void IntegerTensor::set_groups(int code_bits, int64_t inputs_per_scale, bool plain_zeros, DType scales) {

@@ -35,8 +35,6 @@ class QuantizedTensor {
 
   int64_t cols() const { return shape.back(); }
   int64_t stored_bytes() const;
-  // Lets go of the file's pages that hold the parts.
-  void release() const;
 };
 
 // Whole numbers less a zero point, times a scale, both for each group of inputs of a row.

@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "base/float16.h"
-#include "base/mapped_file.h"
 #include "checkpoint/adapter.h"
 #include "checkpoint/float8.h"
 #include "checkpoint/gguf_blocks.h"
@@ -48,9 +47,11 @@ void convert(DType dtype, const std::byte* p, int64_t begin, int64_t end, float*
       for (int64_t i = 0; i < count; i++) out[i] = float_from_bf16(load<uint16_t>(p + 2 * i));
       return;
     case DType::F8E4M3:
-    case DType::F8E5M2:
-      for (int64_t i = 0; i < count; i++) out[i] = float_from_f8(dtype, load<uint8_t>(p + i));
+    case DType::F8E5M2: {
+      const Float8Values& values = float8_values(dtype);
+      for (int64_t i = 0; i < count; i++) out[i] = values[load<uint8_t>(p + i)];
       return;
+    }
     case DType::F64:
       for (int64_t i = 0; i < count; i++) out[i] = static_cast<float>(load<double>(p + 8 * i));
       return;
@@ -261,10 +262,16 @@ void StoredMatrix::unpack_unit(int64_t row, int64_t unit, uint8_t* codes, Affine
 }
 
 void StoredMatrix::read(int64_t row, int64_t begin, int64_t end, float* out) const {
-  if (!updated()) return read_stored(row, begin, end, out);
+  const auto& updates = weight_->updates;
+  const bool by_whole_rows =
+      std::any_of(updates.begin(), updates.end(), [](const auto& update) { return !update->magnitudes.empty(); });
+  if (!by_whole_rows || (begin == 0 && end == cols_)) {
+    read_stored(row, begin, end, out);
+    for (const auto& update : updates) update->apply(first_row_ + row, begin, end, out);
+    return;
+  }
   std::vector<float> whole(static_cast<size_t>(cols_));
-  read_stored(row, 0, cols_, whole.data());
-  for (const auto& update : weight_->updates) update->apply(first_row_ + row, whole.data());
+  read(row, 0, cols_, whole.data());
   std::copy(whole.begin() + begin, whole.begin() + end, out);
 }
 
@@ -302,22 +309,24 @@ void StoredMatrix::read_groups(int64_t row, uint8_t* codes, float* scales, float
   }
 }
 
-// The part of a tensor's bytes that is this matrix's, all of them unless it is a slice.
-std::span<const std::byte> StoredMatrix::own_bytes(const TensorView& tensor) const {
+std::span<const std::byte> StoredMatrix::bytes_of_rows(const TensorView& tensor, int64_t first, int64_t count) const {
   const int64_t stored = row_count(tensor);
   if (stored == 0) return tensor.bytes;
   const size_t row = tensor.bytes.size() / static_cast<size_t>(stored);
-  return tensor.bytes.subspan(static_cast<size_t>(first_row_) * row, static_cast<size_t>(rows_) * row);
+  return tensor.bytes.subspan(static_cast<size_t>(first_row_ + first) * row, static_cast<size_t>(count) * row);
 }
 
-void StoredMatrix::release() const {
-  // The parts of a stack are let go of with its last slice.
+std::vector<std::span<const std::byte>> StoredMatrix::file_bytes(int64_t first, int64_t count) const {
+  std::vector<std::span<const std::byte>> bytes;
   if (weight_->quantized) {
-    if (first_row_ + rows_ == row_count(*weight_)) weight_->quantized->release();
-    return;
+    if (first_row_ + first + count != row_count(*weight_)) return {};
+    for (const TensorView& part : weight_->quantized->parts)
+      if (part.mapped) bytes.push_back(part.bytes);
+    return bytes;
   }
   for (const TensorView* tensor : {weight_, scales_, biases_})
-    if (tensor != nullptr && tensor->mapped) release_pages(own_bytes(*tensor));
+    if (tensor != nullptr && tensor->mapped) bytes.push_back(bytes_of_rows(*tensor, first, count));
+  return bytes;
 }
 
 void read_floats(const TensorView& tensor, int64_t begin, int64_t end, float* out) {

@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/codes.h"
@@ -68,15 +69,19 @@ class StoredMatrix {
   const std::byte* row_scales(int64_t row) const;  // Affine only
   const std::byte* row_biases(int64_t row) const;  // Affine only
 
-  // Lets go of the file's pages that hold this matrix; memory that is no file's stays.
-  void release() const;
+  // The parts of files' mappings that hold this matrix, to be let go of or read ahead; none of memory that is no
+  // file's. What the slices of a stack share counts as the last one's.
+  std::vector<std::span<const std::byte>> file_bytes() const { return file_bytes(0, rows_); }
+  // The same of rows [first, first + count) alone, as they are stored. What several tensors make up has no such parts:
+  // it counts as its last row's.
+  std::vector<std::span<const std::byte>> file_bytes(int64_t first, int64_t count) const;
 
  private:
   void find_groups(const Checkpoint& checkpoint, const std::string& layer);
   void take(const TensorView& tensor);
   void read_stored(int64_t row, int64_t begin, int64_t end, float* out) const;
   void take_joined(const QuantizedTensor& tensor);
-  std::span<const std::byte> own_bytes(const TensorView& tensor) const;
+  std::span<const std::byte> bytes_of_rows(const TensorView& tensor, int64_t first, int64_t count) const;
   int64_t stored_row(int64_t row) const;
   int64_t row_stride() const;
   // What is unpacked at once: a group, or a block of several; a multiple of it begins and ends what can be read.

@@ -9,6 +9,7 @@
 
 #include "arch/ledger.h"
 #include "arch/open_model.h"
+#include "base/mapped_file.h"
 #include "checkpoint/gguf_blocks.h"
 #include "checkpoint/quantized_tensor.h"
 #include "checkpoint/stored_matrix.h"
@@ -134,7 +135,7 @@ void check_finite(const std::string& name, const TensorView& view) {
                    .where = fmt::format("{}[{}, {}]", name, row, bad - numbers.begin()),
                    .found = fmt::format("{}", *bad)});
   }
-  matrix.release();
+  for (const auto& bytes : matrix.file_bytes()) release_pages(bytes);
 }
 
 // Every tensor that the model needs is there in its declared shape (loading sees to that), and every number is finite.

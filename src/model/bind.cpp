@@ -1,109 +1,15 @@
 #include <algorithm>
-#include <atomic>
-#include <map>
-#include <set>
 #include <string>
 
 #include "base/exact_math.h"
 #include "foretell/error.h"
 #include "model/finder.h"
+#include "model/packing_plan.h"
 #include "model/padding.h"
 #include "model/weights.h"
 
 namespace foretell {
 namespace {
-
-// Matrices to pack, with their places in the arena.
-class PackingPlan {
- public:
-  PackingPlan(int quantize_bits, Precision precision) : quantize_bits_(quantize_bits), precision_(precision) {}
-
-  // `of_layer`: what is added next belongs to a layer, not to the ends.
-  void begin(bool of_layer) {
-    steps_.emplace_back();
-    layers_ = of_layer;
-  }
-  bool quantized() const { return quantized_; }  // some matrix of a layer
-  std::string rounded() const {
-    std::string text;
-    for (const auto& [type, tensors] : rounded_)
-      text += (text.empty() ? "" : ", ") + std::to_string(tensors.size()) +
-              (tensors.size() == 1 ? " matrix in " : " matrices in ") + type;
-    return text;
-  }
-  // `matrices` stand one after the other in the arena or, with `in_turn`, unit by unit in turn.
-  void add(std::vector<std::pair<MatrixSource, PackedMatrix*>> matrices, bool in_turn = false) {
-    int64_t turn_bytes = 0;
-    for (auto& [source, target] : matrices) {
-      *target = plan_packing(source, quantize_bits_, precision_);
-      quantized_ = quantized_ || (layers_ && kernels::is_affine(target->format));
-      turn_bytes += target->stride;
-      if (source.stored.layout() == StoredMatrix::Layout::Decoded && kernels::is_affine(target->format))
-        rounded_[source.stored.describe()].insert(&source.stored.tensor());
-      // Only matrices of one shape and format can take turns.
-      in_turn = in_turn && target->bytes() == matrices.front().second->bytes();
-    }
-    int64_t offset = bytes_;
-    for (auto& [source, target] : matrices) {
-      steps_.back().push_back({source, target, offset});
-      offset += in_turn ? target->stride : target->bytes();
-      bytes_ += target->bytes();
-    }
-    if (in_turn)
-      for (auto& [source, target] : matrices) target->stride = turn_bytes;
-  }
-
-  AlignedBytes pack(ThreadPool& pool, const std::function<void(double)>& progress) {
-    AlignedBytes arena(static_cast<size_t>(bytes_));
-    for (size_t s = 0; s < steps_.size(); s++) {
-      pack_step(steps_[s], arena, pool);
-      for (const Job& job : steps_[s]) job.source.stored.release();
-      if (progress) progress(static_cast<double>(s + 1) / static_cast<double>(steps_.size()));
-    }
-    return arena;
-  }
-
- private:
-  struct Job {
-    MatrixSource source;
-    PackedMatrix* target;
-    int64_t offset;
-  };
-  static void pack_step(const std::vector<Job>& jobs, const AlignedBytes& arena, ThreadPool& pool) {
-    std::atomic<int64_t> next{0};
-    for (const Job& job : jobs) job.target->data = arena.data() + job.offset;
-    pool.run([&](int) {
-      constexpr int64_t batch = 4;  // units taken at once
-      for (;;) {
-        int64_t unit = next.fetch_add(batch);
-        const Job* job = nullptr;
-        for (const Job& candidate : jobs) {
-          const int64_t whole = round_up(candidate.target->units(), batch);
-          if (unit < whole) {
-            job = &candidate;
-            break;
-          }
-          unit -= whole;
-        }
-        if (job == nullptr) return;
-        const PackedMatrix& m = *job->target;
-        try {
-          for (int64_t u = unit; u < std::min(unit + batch, m.units()); u++)
-            pack_unit(job->source, m, u, const_cast<std::byte*>(m.unit(u)));
-        } catch (const Error& error) {
-          throw error.with({.file = job->source.stored.tensor().file.string(), .where = job->source.stored.name()});
-        }
-      }
-    });
-  }
-
-  int quantize_bits_;
-  Precision precision_;
-  std::map<std::string, std::set<const TensorView*>> rounded_;  // by the stored type
-  std::vector<std::vector<Job>> steps_;
-  int64_t bytes_ = 0;
-  bool layers_ = false, quantized_ = false;
-};
 
 // Binds what belongs to one layer (or, at Place{}, to none).
 class Binder {
@@ -378,7 +284,7 @@ void Binder::ends(Weights& weights) const {
 }  // namespace
 
 Weights bind(const Family& family, const ModelSpec& spec, std::shared_ptr<const Checkpoint> checkpoint,
-             ThreadPool& pool, const BindOptions& options) {
+             const kernels::Table& table, ThreadPool& pool, const BindOptions& options) {
   Weights weights;
   const Finder find(family, spec, *checkpoint);
   PackingPlan plan(options.quantize_bits, options.precision);
@@ -386,7 +292,7 @@ Weights bind(const Family& family, const ModelSpec& spec, std::shared_ptr<const 
   for (size_t i = 0; i < spec.layers.size(); i++)
     Binder(find, spec, plan, {static_cast<int64_t>(i), -1}).layer(spec.layers[i], weights.layers[i]);
   Binder(find, spec, plan, {}).ends(weights);
-  weights.arena = plan.pack(pool, options.progress);
+  weights.arena = plan.pack(table, pool, options.progress);
   weights.quantized = plan.quantized();
   weights.rounded = plan.rounded();
   weights.checkpoint = std::move(checkpoint);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "arch/apply_adapter.h"
+#include "arch/gguf_model.h"
 #include "arch/open_model.h"
 #include "kernels/dispatch.h"
 #include "model/forward.h"
@@ -16,7 +17,7 @@ class Model::Implementation {
  public:
   Implementation(const std::filesystem::path& path, const LoadOptions& options)
       : table_(kernels::select_table(options.isa)), pool_(options.threads > 0 ? options.threads : available_cores()) {
-    auto checkpoint = std::make_shared<Checkpoint>(open_model(path));
+    auto checkpoint = std::make_shared<Checkpoint>(is_gguf(path) ? open_gguf(path, {}, false) : open_model(path));
     const ConfigReader config(checkpoint->config, checkpoint->config_file());
     const Family& family = find_family(config);
     spec_ = family.describe(config);
@@ -24,7 +25,7 @@ class Model::Implementation {
       apply_adapter(*checkpoint, family, spec_, read_adapter(adapter.path, adapter.scale));
     log_ = options.log;
     weights_ =
-        bind(family, spec_, std::move(checkpoint), pool_,
+        bind(family, spec_, std::move(checkpoint), table_, pool_,
              {.quantize_bits = options.quantize_bits, .precision = options.precision, .progress = options.progress});
     forward_ = std::make_unique<Forward>(spec_, weights_, table_, pool_, options.precision, options.kv_cache);
   }

@@ -40,9 +40,6 @@ struct PackedMatrix {
 // so many bits; all that needs the inputs to come in whole groups.
 PackedMatrix plan_packing(const MatrixSource& source, int quantize_bits, Precision precision);
 
-// Packs one unit to `out`, unit_bytes() bytes. Throws Error where a number does not fit.
-void pack_unit(const MatrixSource& source, const PackedMatrix& matrix, int64_t unit, std::byte* out);
-
 // Row `row` as floats, [cols].
 void unpack_row(const PackedMatrix& matrix, int64_t row, float* out);
 

@@ -117,6 +117,6 @@ struct BindOptions {
 // Finds every tensor that the spec asks for, checks its shape, and packs it; on all threads of the pool, layer by
 // layer, letting go of the file's pages as it goes. Throws Error.
 Weights bind(const Family& family, const ModelSpec& spec, std::shared_ptr<const Checkpoint> checkpoint,
-             ThreadPool& pool, const BindOptions& options);
+             const kernels::Table& table, ThreadPool& pool, const BindOptions& options);
 
 }  // namespace foretell

@@ -7,6 +7,9 @@
 #include <vector>
 
 #include "checkpoint/gguf.h"
+#include "checkpoint/quantized_tensor.h"
+#include "kernels/dispatch.h"
+#include "model/unit_packer.h"
 
 using namespace foretell;
 
@@ -16,7 +19,8 @@ std::vector<std::byte> pack(const MatrixSource& source, PackedMatrix& matrix, in
                             Precision precision = Precision::Fast) {
   matrix = plan_packing(source, quantize_bits, precision);
   std::vector<std::byte> arena(static_cast<size_t>(matrix.bytes()));
-  for (int64_t u = 0; u < matrix.units(); u++) pack_unit(source, matrix, u, arena.data() + u * matrix.stride);
+  UnitPacker packer(kernels::select_table(""));
+  for (int64_t u = 0; u < matrix.units(); u++) packer.pack(source, matrix, u, arena.data() + u * matrix.stride);
   matrix.data = arena.data();
   return arena;
 }
@@ -81,6 +85,104 @@ TEST_CASE("packing loses nothing: some rows, and columns of a matrix that is sto
   for (int64_t r = 0; r < 33; r++) {
     unpack_row(matrix, r, found.data());
     for (size_t c = 0; c < 70; c++) CHECK(found[c] == stored.values[c * 48 + 7 + static_cast<size_t>(r)]);
+  }
+}
+
+TEST_CASE("packing loses nothing of 16-bit floats, whatever the number of rows and inputs") {
+  constexpr int64_t rows = 75, cols = 102;
+  std::vector<uint16_t> values;
+  for (int64_t i = 0; i < rows * cols; i++) values.push_back(static_cast<uint16_t>(i * 7 % 31743));  // finite in both
+  TensorView view;
+  view.shape = {rows, cols};
+  view.bytes = std::as_bytes(std::span(values));
+  for (const DType dtype : {DType::F16, DType::BF16}) {
+    view.dtype = dtype;
+    PackedMatrix matrix;
+    const MatrixSource source{StoredMatrix::of(view, "w"), 0, rows, cols};
+    const auto arena = pack(source, matrix);
+    CHECK(matrix.unit_bytes() == cols * kernels::unit_rows * 2);
+    std::vector<float> expected(cols), found(cols);
+    for (int64_t r = 0; r < rows; r++) {
+      source.stored.read_row(r, expected.data());
+      unpack_row(matrix, r, found.data());
+      CHECK(found == expected);
+    }
+  }
+}
+
+TEST_CASE("packing loses nothing of groups that stand as they are wanted, in whole panels and in what is left") {
+  constexpr int64_t rows = 75, cols = 192;
+  for (const int bits : {4, 8}) {
+    for (const int64_t size : {32, 64}) {
+      CAPTURE(bits, size);
+      Checkpoint checkpoint;
+      checkpoint.config = {{"quantization", {{"bits", bits}, {"group_size", size}}}};
+      std::vector<uint32_t> words;
+      for (int64_t i = 0; i < rows * cols * bits / 32; i++) words.push_back(static_cast<uint32_t>(i) * 2654435761U);
+      std::vector<uint16_t> scales, biases;
+      for (int64_t i = 0; i < rows * cols / size; i++) {
+        scales.push_back(static_cast<uint16_t>(0x2000 + i));
+        biases.push_back(static_cast<uint16_t>(0xb000 + i));
+      }
+      const auto put = [&](const char* name, DType dtype, int64_t line, const auto& values) {
+        TensorView& view = checkpoint.tensors[name];
+        view.dtype = dtype;
+        view.shape = {rows, line};
+        view.bytes = std::as_bytes(std::span(values));
+      };
+      put("w.weight", DType::U32, cols * bits / 32, words);
+      put("w.scales", DType::F16, cols / size, scales);
+      put("w.biases", DType::F16, cols / size, biases);
+      PackedMatrix matrix;
+      const MatrixSource source{StoredMatrix::find(checkpoint, "w.weight"), 0, rows, cols};
+      const auto arena = pack(source, matrix);
+      std::vector<float> expected(cols), found(cols);
+      for (int64_t r = 0; r < rows; r++) {
+        source.stored.read_row(r, expected.data());
+        unpack_row(matrix, r, found.data());
+        CHECK(found == expected);
+      }
+    }
+  }
+}
+
+namespace {
+
+// A matrix of small numbers that counts how often its elements are read.
+class Counted final : public QuantizedTensor {
+ public:
+  Counted(int64_t rows, int64_t cols, bool groups) : reads(static_cast<size_t>(rows * cols)) {
+    shape = {rows, cols};
+    bits = groups ? 4 : 0;
+    group_size = groups ? 32 : 0;
+  }
+  void read(int64_t row, int64_t begin, int64_t end, float* out) const override {
+    for (int64_t c = begin; c < end; c++) reads[static_cast<size_t>(row * cols() + c)]++;
+    std::fill(out, out + (end - begin), 1.0f);
+  }
+  void read_groups(int64_t row, uint8_t* codes, float* scales, float* biases) const override {
+    for (int64_t c = 0; c < cols(); c++) reads[static_cast<size_t>(row * cols() + c)]++;
+    std::fill(codes, codes + cols(), uint8_t{1});
+    std::fill(scales, scales + cols() / 32, 1.0f);
+    std::fill(biases, biases + cols() / 32, 0.0f);
+  }
+  mutable std::vector<int> reads;
+};
+
+}  // namespace
+
+TEST_CASE("packing reads every element once, whatever it becomes") {
+  for (const bool groups : {false, true}) {
+    for (const int bits : {0, 4, 8}) {
+      CAPTURE(groups, bits);
+      const auto tensor = std::make_shared<Counted>(70, 320, groups);
+      TensorView view;
+      view.shape = tensor->shape;
+      view.quantized = tensor;
+      PackedMatrix matrix;
+      const auto arena = pack({StoredMatrix::of(view, "w"), 0, 70, 320}, matrix, bits, Precision::Exact);
+      CHECK(std::all_of(tensor->reads.begin(), tensor->reads.end(), [](int n) { return n == 1; }));
+    }
   }
 }
 
