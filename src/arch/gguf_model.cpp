@@ -16,6 +16,10 @@
 #include "checkpoint/scaled_tensor.h"
 #include "checkpoint/stored_matrix.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 namespace foretell {
 namespace {
 
@@ -314,7 +318,9 @@ bool is_gguf(const std::filesystem::path& path) {
   return stream.read(magic, sizeof magic) && std::string_view(magic, sizeof magic) == "GGUF";
 }
 
-Checkpoint open_gguf(const std::filesystem::path& path, const OpenOptions& options, bool tokenizer_texts) {
+namespace {
+
+Checkpoint open_parts(const std::filesystem::path& path, const OpenOptions& options, bool tokenizer_texts) {
   const GgufFile file = read_gguf(path);
   const GgufConventions& conventions = gguf_conventions(file);
   GgufTokenizer tokenizer = translate_tokenizer(file.metadata, path, tokenizer_texts);
@@ -338,6 +344,16 @@ Checkpoint open_gguf(const std::filesystem::path& path, const OpenOptions& optio
   renamer.refuse_leftovers();
   checkpoint.storage = renamer.take_storage();
   checkpoint.storage.push_back(file.storage);
+  return checkpoint;
+}
+
+}  // namespace
+
+Checkpoint open_gguf(const std::filesystem::path& path, const OpenOptions& options, bool tokenizer_texts) {
+  Checkpoint checkpoint = open_parts(path, options, tokenizer_texts);
+#ifdef __GLIBC__
+  malloc_trim(0);  // the metadata were many small things, whose memory would stay with the process
+#endif
   return checkpoint;
 }
 

@@ -31,15 +31,13 @@ std::vector<Token> read_tokens(const TokenizerKeys& keys) {
 }
 
 Vocabulary index_tokens(const TokenizerKeys& keys, const std::vector<Token>& tokens) {
-  Vocabulary ids;
-  ids.reserve(tokens.size());
+  Vocabulary ids(tokens.size());
   for (size_t i = 0; i < tokens.size(); i++) {
     if (tokens[i].text.empty()) continue;
-    const auto [it, added] = ids.emplace(tokens[i].text, i);
-    if (!added)
+    if (const auto there = ids.add(tokens[i].text, i))
       throw keys.error(
           "ggml.tokens", "a token stands there twice", "once",
-          "\"" + std::string(tokens[i].text) + "\" as " + std::to_string(it->second) + " and " + std::to_string(i));
+          "\"" + std::string(tokens[i].text) + "\" as " + std::to_string(*there) + " and " + std::to_string(i));
   }
   return ids;
 }
@@ -122,26 +120,55 @@ std::string indented(const OrderedJson& value, int levels) {
   return text;
 }
 
+// A string of JSON; the texts of a file are UTF-8.
+void append_quoted(std::string& json, std::string_view text) {
+  json += '"';
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      json += '\\';
+      json += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      constexpr std::string_view digits = "0123456789abcdef";
+      json += "\\u00";
+      json += digits[static_cast<size_t>(c >> 4)];
+      json += digits[static_cast<size_t>(c & 15)];
+    } else {
+      json += c;
+    }
+  }
+  json += '"';
+}
+
 // {"text": id}, or [["text", score]] where the place is the id.
-std::string vocabulary(const std::vector<Token>& tokens, Pipeline::Vocabulary form) {
+void append_vocabulary(std::string& json, const std::vector<Token>& tokens, Pipeline::Vocabulary form) {
   const bool scores = form == Pipeline::Vocabulary::Scores;
-  std::string text = scores ? "[" : "{";
+  json += scores ? "[" : "{";
   const char* separator = "\n      ";
   for (size_t i = 0; i < tokens.size(); i++) {
     if (tokens[i].text.empty() && !scores) continue;
-    text += separator;
-    if (scores)
-      text += OrderedJson::array({tokens[i].text, tokens[i].score}).dump();
-    else
-      text += OrderedJson(tokens[i].text).dump() + ": " + std::to_string(i);
+    json += separator;
+    if (scores) json += '[';
+    append_quoted(json, tokens[i].text);
+    json += scores ? "," + OrderedJson(tokens[i].score).dump() + "]" : ": " + std::to_string(i);
     separator = ",\n      ";
   }
-  return text + (scores ? "\n    ]" : "\n    }");
+  json += scores ? "\n    ]" : "\n    }";
+}
+
+// About as long as the JSON will be.
+size_t estimated_size(const std::vector<Token>& tokens, const Pipeline& pipeline) {
+  size_t size = 1 << 16;
+  for (const Token& token : tokens) size += token.text.size() + 24;
+  if (pipeline.merges)
+    for (const Merge& merge : *pipeline.merges) size += merge.first.size() + merge.second.size() + 16;
+  return size;
 }
 
 // Vocabularies are written entry by entry: an ordered object of that size takes its time.
 std::string tokenizer_json(const std::vector<Token>& tokens, const Pipeline& pipeline, const OrderedJson& post) {
-  std::string text = "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null";
+  std::string text;
+  text.reserve(estimated_size(tokens, pipeline));
+  text += "{\n  \"version\": \"1.0\",\n  \"truncation\": null,\n  \"padding\": null";
   const auto member = [&](const char* name, const OrderedJson& value) {
     text += ",\n  \"" + std::string(name) + "\": " + indented(value, 1);
   };
@@ -152,16 +179,23 @@ std::string tokenizer_json(const std::vector<Token>& tokens, const Pipeline& pip
   member("decoder", pipeline.decoder);
   text += ",\n  \"model\": {";
   for (const auto& [name, value] : pipeline.model.items()) text += "\n    \"" + name + "\": " + value.dump() + ",";
-  text += "\n    \"vocab\": " + vocabulary(tokens, pipeline.vocabulary);
-  if (!pipeline.merges) return text + "\n  }\n}\n";
-  text += ",\n    \"merges\": [";
-  const char* separator = "\n      ";
-  for (const Merge& merge : *pipeline.merges) {
-    text += separator;
-    text += OrderedJson::array({merge.first, merge.second}).dump();
-    separator = ",\n      ";
+  text += "\n    \"vocab\": ";
+  append_vocabulary(text, tokens, pipeline.vocabulary);
+  if (pipeline.merges) {
+    text += ",\n    \"merges\": [";
+    const char* separator = "\n      [";
+    for (const Merge& merge : *pipeline.merges) {
+      text += separator;
+      append_quoted(text, merge.first);
+      text += ',';
+      append_quoted(text, merge.second);
+      text += ']';
+      separator = ",\n      [";
+    }
+    text += "\n    ]";
   }
-  return text + "\n    ]\n  }\n}\n";
+  text += "\n  }\n}\n";
+  return text;
 }
 
 std::string tokenizer_config(const std::vector<Token>& tokens, const SpecialTokens& special) {
@@ -210,9 +244,9 @@ std::vector<int64_t> end_ids(const TokenizerKeys& keys, const std::vector<Token>
     if (id && std::find(ends.begin(), ends.end(), *id) == ends.end()) ends.push_back(*id);
   };
   const auto control = [&](std::string_view name) -> std::optional<int64_t> {
-    const auto it = ids.find(name);
-    if (it == ids.end() || tokens[it->second].type != TokenType::Control) return std::nullopt;
-    return static_cast<int64_t>(it->second);
+    const auto id = ids.find(name);
+    if (!id || tokens[*id].type != TokenType::Control) return std::nullopt;
+    return static_cast<int64_t>(*id);
   };
   add(special.eos);
   add(keys.id("ggml.eot_token_id", tokens.size()));
@@ -238,16 +272,20 @@ Pipeline make_pipeline(const TokenizerKeys& keys, const std::string& kind, std::
 
 }  // namespace
 
-GgufTokenizer translate_tokenizer(const Json& metadata, const std::filesystem::path& file) {
+GgufTokenizer translate_tokenizer(const Json& metadata, const std::filesystem::path& file, bool texts) {
   const TokenizerKeys keys(metadata, file);
   GgufTokenizer result;
   result.chat_template = keys.text("chat_template", "");
   const std::string kind = keys.text("ggml.model", "none");
   if (kind == "none" || kind == "no_vocab") return result;
   std::vector<Token> tokens = read_tokens(keys);
-  const Vocabulary ids = index_tokens(keys, tokens);
   const SpecialTokens special = read_special_tokens(keys, tokens.size(), kind);
+  if (special.bos) result.special_ids["bos_token_id"] = *special.bos;
+  if (special.eos) result.special_ids["eos_token_id"] = *special.eos;
+  if (special.pad) result.special_ids["pad_token_id"] = *special.pad;
+  if (!texts) return result;
 
+  const Vocabulary ids = index_tokens(keys, tokens);
   result.tokenizer_json = keys.text("huggingface.json", "");  // the published text itself, where a file has it
   Pipeline pipeline;
   if (result.tokenizer_json.empty()) {
@@ -255,9 +293,6 @@ GgufTokenizer translate_tokenizer(const Json& metadata, const std::filesystem::p
     result.tokenizer_json = tokenizer_json(tokens, pipeline, post_processor(keys, tokens, special, pipeline));
   }
   result.tokenizer_config_json = tokenizer_config(tokens, special);
-  if (special.bos) result.special_ids["bos_token_id"] = *special.bos;
-  if (special.eos) result.special_ids["eos_token_id"] = *special.eos;
-  if (special.pad) result.special_ids["pad_token_id"] = *special.pad;
   result.end_ids = end_ids(keys, tokens, ids, special);
   return result;
 }

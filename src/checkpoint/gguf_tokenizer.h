@@ -22,6 +22,7 @@ struct GgufTokenizer {
 // `metadata` as GgufFile has it. Byte-level BPE ("gpt2"), SentencePiece's BPE ("llama"; with merges: "gemma4") and
 // unigram model ("t5"), and WordPiece ("bert"); throws Error for any other kind, for a pre-tokenizer that is not known
 // and for lists that do not fit together.
-GgufTokenizer translate_tokenizer(const Json& metadata, const std::filesystem::path& file);
+// `texts` false: the special ids and the chat template alone.
+GgufTokenizer translate_tokenizer(const Json& metadata, const std::filesystem::path& file, bool texts = true);
 
 }  // namespace foretell

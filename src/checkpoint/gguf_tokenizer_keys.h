@@ -2,14 +2,15 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/json.h"
 #include "foretell/error.h"
 
@@ -81,7 +82,33 @@ class TokenizerKeys {
 };
 
 // Ids by their texts; tokens without a text are left out.
-using Vocabulary = std::unordered_map<std::string_view, size_t>;
+class Vocabulary {
+ public:
+  explicit Vocabulary(size_t tokens) : slots_(std::bit_ceil(2 * tokens + 1)) {}
+  // The id that has the text already, or nothing.
+  std::optional<size_t> add(std::string_view text, size_t id) {
+    Slot& slot = slots_[place(text)];
+    if (!slot.text.empty()) return slot.id;
+    slot = {text, id};
+    return std::nullopt;
+  }
+  std::optional<size_t> find(std::string_view text) const {
+    const Slot& slot = slots_[place(text)];
+    return slot.text.empty() ? std::nullopt : std::optional(slot.id);
+  }
+
+ private:
+  struct Slot {
+    std::string_view text;
+    size_t id = 0;
+  };
+  size_t place(std::string_view text) const {
+    size_t at = hash_bytes(text) & (slots_.size() - 1);
+    while (!slots_[at].text.empty() && slots_[at].text != text) at = (at + 1) & (slots_.size() - 1);
+    return at;
+  }
+  std::vector<Slot> slots_;  // open addressing, a power of two, at most half full
+};
 
 inline bool is_text(const Json& value) { return value.is_string(); }
 inline bool is_integer(const Json& value) { return value.is_number_integer(); }

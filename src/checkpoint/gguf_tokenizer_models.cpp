@@ -42,9 +42,9 @@ std::vector<Merge> merges_from_scores(const std::vector<Token>& tokens, const Vo
       if ((static_cast<unsigned char>(token.text[cut]) & 0xc0) == 0x80) continue;  // inside of a character
       const uint32_t before = characters++;
       const auto left = ids.find(token.text.substr(0, cut));
-      if (left == ids.end()) continue;
+      if (!left) continue;
       const auto right = ids.find(token.text.substr(cut));
-      if (right != ids.end()) candidates.push_back({token.score, before, 0, left->second, right->second});
+      if (right) candidates.push_back({token.score, before, 0, *left, *right});
     }
     for (auto it = candidates.begin() + first_of_token; it != candidates.end(); ++it)
       it->right_characters = characters - it->left_characters;

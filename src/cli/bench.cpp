@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -9,8 +10,9 @@
 #include "base/memory_speed.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
-#include "cli/model_source.h"
 #include "cli/options.h"
+#include "cli/process_time.h"
+#include "cli/text_source.h"
 
 namespace foretell::cli {
 namespace {
@@ -51,11 +53,27 @@ std::vector<TokenId> filler(int64_t count, int64_t vocabulary) {
   return ids;
 }
 
+// The seconds from the process's start to the first token after a prompt of five, which is a text where there is a
+// tokenizer.
+double first_token(Model& model, const TextSource& source, const std::vector<TokenId>& filler_ids) {
+  constexpr size_t length = 5;
+  std::vector<TokenId> ids(filler_ids.begin(), filler_ids.begin() + length);
+  if (source.tokenizer()) {
+    const std::vector<TokenId> read = source.encode({.ids = {}, .text = source.decode(ids)}, true);
+    std::copy_n(read.begin(), std::min(length, read.size()), ids.begin());
+  }
+  Sequence sequence(model, length + 1);
+  const auto logits = model.next_logits(sequence, ids);
+  const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
+  source.decode(std::array{static_cast<TokenId>(best)});
+  return seconds_since_start();
+}
+
 Measured measure(const Context& context, const BenchOptions& options) {
   Measured m;
-  const auto path = find_model(context.options.model);
   const double begin = seconds_now();
-  Model model = load_model(path, context);
+  TextSource source(context, true);
+  Model model = source.load_model(context);
   m.load_s = seconds_now() - begin;
   const int64_t length = options.prompt_tokens + options.gen_tokens;
   if (model.context_is_hard() && length > model.context_length())
@@ -64,11 +82,7 @@ Measured measure(const Context& context, const BenchOptions& options) {
                       .found = std::to_string(length)});
   const auto ids = filler(std::max<int64_t>(length, 5), model.vocabulary_size());
   const std::span all(ids);
-  {
-    Sequence sequence(model, 8);
-    model.next_logits(sequence, all.first(std::min<size_t>(5, ids.size())));
-    m.first_token_s = seconds_now() - begin;
-  }
+  m.first_token_s = first_token(model, source, ids);
   std::vector<double> prefill, decode;
   for (int64_t round = 0; round <= options.repeat; round++) {  // the first one warms up
     Sequence sequence(model, length);
@@ -123,7 +137,7 @@ std::string markdown(const Measured& m, const BenchOptions& options) {
       {"memory reads", fixed(m.read_bandwidth_bytes_per_s / 1e9, 1) + " GB/s"},
       {"weights read for a token", fixed(static_cast<double>(m.weights_bytes) / 1e6, 1) + " MB"},
       {"loading", fixed(m.load_s, 3) + " s"},
-      {"first token of a 5-token prompt", fixed(m.first_token_s, 3) + " s after loading began"},
+      {"first token of a 5-token prompt", fixed(m.first_token_s, 3) + " s after the start of the program"},
       {"peak memory", fixed(static_cast<double>(m.peak_rss_bytes) / 1e6, 1) + " MB"},
       {"instruction set, threads", m.isa + ", " + std::to_string(m.threads)}};
   size_t left = 0, right = 0;

@@ -131,11 +131,11 @@ void GenerateCommand::run() {
   const Prompt prompt = read_prompt(prompt_);
   const auto start = Clock::now();
   source_.emplace(context_, prompt.ids.has_value());
+  model_.emplace(source_->load_model(context_));
   const GenerateOptions options = options_for(*source_);
   ids_ = source_->encode(prompt, !prompt_.no_special);
   if (echo_) echoed_ = prompt.ids ? source_->decode(ids_) : prompt.text;
   log_options(options);
-  model_.emplace(load_model(source_->path(), context_));
   if (prompt.ids) check_ids(ids_, model_->vocabulary_size());
   sequence_.emplace(new_sequence(*model_, context_));
   if (draft_) load_draft();

@@ -13,6 +13,7 @@
 #include "cli/help.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
+#include "cli/process_time.h"
 #include "cli/settings.h"
 
 namespace foretell::cli {
@@ -152,6 +153,7 @@ int run(int argc, char** argv) {
 }  // namespace foretell::cli
 
 int main(int argc, char** argv) {
+  foretell::cli::note_start();
   std::signal(SIGPIPE, SIG_IGN);
   foretell::cli::reserve_standard_streams();
   foretell::cli::handle_interrupts();

@@ -110,10 +110,21 @@ ModelSource open_source(const Context& context) {
   return {.path = path, .checkpoint = open_model(path, {.tensors = false})};
 }
 
+static fs::path home_of(const ModelSource& source) {
+  return fs::is_directory(source.path) ? source.path : source.path.parent_path();
+}
+
 Tokenizer load_tokenizer(const ModelSource& source) {
   if (!source.checkpoint.tokenizer_json.empty())
     return Tokenizer::from_json(source.checkpoint.tokenizer_json, source.path);
-  return Tokenizer::load(fs::is_directory(source.path) ? source.path : source.path.parent_path());
+  return Tokenizer::load(home_of(source));
+}
+
+size_t tokenizer_bytes(const ModelSource& source) {
+  if (!source.checkpoint.tokenizer_json.empty()) return source.checkpoint.tokenizer_json.size();
+  std::error_code error;
+  const auto size = fs::file_size(home_of(source) / "tokenizer.json", error);
+  return error ? 0 : static_cast<size_t>(size);
 }
 
 Tokenizer load_tokenizer(const fs::path& path) {
@@ -132,7 +143,7 @@ static AdapterChoice adapter_choice(const std::string& text) {
   return {.path = text.substr(0, colon), .scale = parse_number(text.substr(colon + 1), Real{}, "--adapter")};
 }
 
-Model load_model(const fs::path& path, const Context& context) {
+Model load_model(const fs::path& path, const Context& context, const std::function<void()>& check) {
   const CommonOptions& o = context.options;
   const InterruptGuard guard;
   Progress progress("Loading the model", context.err_terminal.interactive && !o.quiet, context.err_terminal.width);
@@ -144,6 +155,7 @@ Model load_model(const fs::path& path, const Context& context) {
                    .progress =
                        [&](double part) {
                          stop_if_interrupted();
+                         if (check) check();
                          progress.update(part);
                        },
                    .log = [](const std::string& line) { spdlog::info("{}", line); }};

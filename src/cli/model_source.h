@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -28,7 +29,11 @@ Tokenizer load_tokenizer(const ModelSource& source);
 // The same for a folder or file of which nothing but the tokenizer has to be there.
 Tokenizer load_tokenizer(const std::filesystem::path& path);
 
-// Loads the weights by the common options; a terminal sees how far it is where it takes long. Ctrl-C ends it.
-Model load_model(const std::filesystem::path& path, const Context& context);
+// The size of the text that load_tokenizer reads; 0 where there is none.
+size_t tokenizer_bytes(const ModelSource& source);
+
+// Loads the weights by the common options; a terminal sees how far it is where it takes long. Ctrl-C ends it, and so
+// does what `check`, which is called now and then, throws.
+Model load_model(const std::filesystem::path& path, const Context& context, const std::function<void()>& check = {});
 
 }  // namespace foretell::cli

@@ -121,8 +121,8 @@ void NextCommand::predict_from_file() {
 void NextCommand::predict_with_model() {
   const Prompt prompt = read_prompt(prompt_);
   source_.emplace(context_, prompt.ids.has_value());
+  Model model = source_->load_model(context_);
   history_ = source_->encode(prompt, !prompt_.no_special);
-  Model model = load_model(source_->path(), context_);
   if (prompt.ids) check_ids(history_, model.vocabulary_size());
   Sequence sequence = new_sequence(model, context_);
   ModelPredictor predictor(model, sequence);

@@ -11,10 +11,13 @@ using namespace tokenization;
 
 namespace {
 
-simdjson::dom::element parse(simdjson::dom::parser& parser, std::string_view text,
+// The document holds copies of the strings and needs neither the text nor the parser any more. `padded`: the text has
+// simdjson's padding behind it, and is read where it is.
+simdjson::dom::element parse(simdjson::dom::document& document, std::string_view text, bool padded,
                              const std::filesystem::path& source) {
+  simdjson::dom::parser parser;
   simdjson::dom::element root;
-  const auto error = parser.parse(text.data(), text.size()).get(root);
+  const auto error = parser.parse_into_document(document, text.data(), text.size(), !padded).get(root);
   if (error != simdjson::SUCCESS) {
     throw Error({.what = "not valid JSON", .file = source.string(), .found = simdjson::error_message(error)});
   }
@@ -29,14 +32,19 @@ Tokenizer& Tokenizer::operator=(Tokenizer&&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
 Tokenizer Tokenizer::load(const std::filesystem::path& path) {
-  const MappedFile file(std::filesystem::is_directory(path) ? path / "tokenizer.json" : path);
-  const auto bytes = file.bytes();
-  return from_json({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, file.path());
+  static_assert(MappedFile::padding >= simdjson::SIMDJSON_PADDING);
+  MappedFile file(std::filesystem::is_directory(path) ? path / "tokenizer.json" : path);
+  const std::filesystem::path source = file.path();
+  const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
+  simdjson::dom::document document;
+  const JsonNode root(parse(document, text, true, source), "", &source);
+  file = {};  // before the tables are made, which need memory of their own
+  return Tokenizer(std::make_unique<Implementation>(root));
 }
 
 Tokenizer Tokenizer::from_json(std::string_view text, const std::filesystem::path& source) {
-  simdjson::dom::parser parser;
-  const JsonNode root(parse(parser, text, source), "", &source);
+  simdjson::dom::document document;
+  const JsonNode root(parse(document, text, false, source), "", &source);
   return Tokenizer(std::make_unique<Implementation>(root));
 }
 

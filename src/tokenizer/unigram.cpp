@@ -19,7 +19,7 @@ void PrefixTrie::reserve(size_t nodes) {
 
 size_t PrefixTrie::locate(uint64_t key) const {
   const size_t mask = slots_.size() - 1;
-  size_t at = mix(key, 0x9e3779b97f4a7c15) & mask;
+  size_t at = fold(key, 0x9e3779b97f4a7c15) & mask;
   while (slots_[at].child != nowhere && slots_[at].key != key) at = (at + 1) & mask;
   return at;
 }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "tokenizer/hash.h"
+#include "base/hash.h"
 
 namespace foretell::tokenization {
 
@@ -11,7 +11,7 @@ void Vocabulary::reserve(size_t entries, size_t bytes) {
   bytes_.reserve(bytes);
   entries_.reserve(entries);
   entry_of_id_.reserve(entries);
-  grow(std::bit_ceil(entries * 2 + 16));
+  grow(std::bit_ceil(entries / 3 * 4 + 16));
 }
 
 void Vocabulary::grow(size_t slots) {
@@ -39,9 +39,8 @@ uint32_t Vocabulary::locate(uint64_t hash, std::string_view first, std::string_v
   }
 }
 
-void Vocabulary::add(std::string_view name, TokenId id) {
-  if ((entries_.size() + 1) * 2 > slots_.size()) grow(std::bit_ceil(entries_.size() * 4 + 16));
-  const uint64_t hash = hash_bytes(name);
+void Vocabulary::add(std::string_view name, TokenId id, uint64_t hash) {
+  if ((entries_.size() + 1) * 4 > slots_.size() * 3) grow(std::bit_ceil(entries_.size() * 2 + 16));
   uint32_t entry = locate(hash, name, {});
   if (entry == none) {
     entry = static_cast<uint32_t>(entries_.size());

@@ -17,7 +17,8 @@ class Vocabulary {
  public:
   void reserve(size_t entries, size_t bytes);
   // A name that is there already gets the new id, and the old one keeps the name. 0 <= id <= largest_id.
-  void add(std::string_view name, TokenId id);
+  void add(std::string_view name, TokenId id) { add(name, id, hash(name, {})); }
+  void add(std::string_view name, TokenId id, uint64_t hash);
 
   std::optional<TokenId> find(std::string_view name) const { return find(name, {}); }
   // The id of two strings in a row.

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "foretell/tokenizer.h"
-#include "tokenizer/hash.h"
+#include "base/hash.h"
 
 namespace foretell::tokenization {
 

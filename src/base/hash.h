@@ -6,11 +6,11 @@
 #include <cstring>
 #include <string_view>
 
-namespace foretell::tokenization {
+namespace foretell {
 
 __extension__ using uint128 = unsigned __int128;
 
-inline uint64_t mix(uint64_t a, uint64_t b) {
+inline uint64_t fold(uint64_t a, uint64_t b) {
   // The two halves of the 128-bit product, folded (the "mum" step of wyhash, public domain).
   const auto product = static_cast<uint128>(a) * b;
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
@@ -33,7 +33,7 @@ inline uint64_t hash_bytes(std::string_view bytes) {
   uint64_t a = 0, b = 0, state = key0 ^ n;
   if (n >= 8) {
     const char* last = p + n - 8;
-    for (; p < last; p += 8) state = mix(read8(p) ^ key1, state);
+    for (; p < last; p += 8) state = fold(read8(p) ^ key1, state);
     a = read8(last);
   } else if (n >= 4) {
     a = read4(p);
@@ -42,7 +42,7 @@ inline uint64_t hash_bytes(std::string_view bytes) {
     const auto byte = [&](size_t i) { return static_cast<uint64_t>(static_cast<unsigned char>(p[i])); };
     a = byte(0) << 16 | byte(n / 2) << 8 | byte(n - 1);
   }
-  return mix(mix(a ^ key1, b ^ state) ^ n, key0);
+  return fold(fold(a ^ key1, b ^ state) ^ n, key0);
 }
 
-}  // namespace foretell::tokenization
+}  // namespace foretell
