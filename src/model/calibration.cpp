@@ -45,7 +45,8 @@ Calibration::Calibration(const Family& family, const ModelSpec& spec, const Chec
       pool_(pool),
       table_(kernels::select_table({})),
       progress_(std::move(progress)),
-      weights_(bind(family, spec, {std::shared_ptr<void>(), &checkpoint}, pool, {.precision = Precision::Exact})),
+      weights_(
+          bind(family, spec, {std::shared_ptr<void>(), &checkpoint}, table_, pool, {.precision = Precision::Exact})),
       recorder_(std::make_unique<Recorder>()),
       forward_(std::make_unique<Forward>(spec_, weights_, table_, pool, Precision::Exact, KvCacheFormat::Auto,
                                          recorder_.get())) {}

@@ -117,7 +117,7 @@ TensorToWrite float_tensor(const StoredMatrix& matrix, DType dtype, bool turn, T
                   std::memcpy(to + c * static_cast<size_t>(outputs) * size, row.data() + c * size, size);
               }
             });
-            matrix.release();
+            for (const auto& range : matrix.file_bytes()) release_pages(range);
           }};
 }
 

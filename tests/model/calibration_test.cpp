@@ -239,7 +239,8 @@ TEST_CASE("an observer sees the inputs of every matrix, and changes nothing") {
     const ModelSpec spec = family.describe(config);
     ThreadPool pool(2);
     const kernels::Table& table = kernels::select_table({});
-    const Weights weights = bind(family, spec, {std::shared_ptr<void>(), &checkpoint}, pool, {});
+    const Weights weights =
+        bind(family, spec, {std::shared_ptr<void>(), &checkpoint}, kernels::select_table({}), pool, {});
     const std::vector<TokenId> ids = random_text(5, 41);
     std::vector<std::vector<float>> logits;
     Seen seen;
