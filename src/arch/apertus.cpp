@@ -19,9 +19,8 @@ ModelSpec describe(const ConfigReader& config) {
                                        .gated = false,
                                        .mlp_bias = false});
   const bool scaled = config.has("rope_scaling") || config.has("rope_parameters");
+  norm_queries_and_keys(spec);
   for_each_attention(spec, [&](Attention& attention, int64_t) {
-    attention.qk_norm = Attention::QkNorm::PerHead;
-    attention.qk_norm_spec = *spec.final_norm;
     if (scaled) return;
     attention.rotary->theta = 12e6;  // the class's own, with its scaling
     attention.rotary->scaling = Llama3Scaling{};

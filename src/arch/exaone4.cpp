@@ -19,9 +19,8 @@ static ModelSpec describe(const ConfigReader& config) {
   const auto windows = read_windows(config, static_cast<int64_t>(spec.layers.size()), window, [&](int64_t layer) {
     return window > 0 && (layer + 1) % config.integer_or("sliding_window_pattern", 4) != 0;
   });
+  norm_queries_and_keys(spec);
   for_each_attention(spec, [&](Attention& attention, int64_t layer) {
-    attention.qk_norm = Attention::QkNorm::PerHead;
-    attention.qk_norm_spec = *spec.final_norm;
     attention.window = windows[static_cast<size_t>(layer)];
     if (window > 0 && attention.window == 0) attention.rotary.reset();
   });

@@ -97,10 +97,9 @@ ModelSpec describe_gemma3(const ConfigReader& config) {
   defaults.context = 131072;
   defaults.theta = 1e6;
   ModelSpec spec = gemma2_spec(config, defaults, config.integer_or("sliding_window_pattern", 6), 0);
+  norm_queries_and_keys(spec);
   for_each_attention(spec, [&](Attention& attention, int64_t) {
     if (attention.window > 0) attention.rotary = local_rotary(config, attention.head_dim, spec.context);
-    attention.qk_norm = Attention::QkNorm::PerHead;
-    attention.qk_norm_spec = *spec.final_norm;
   });
   return spec;
 }

@@ -320,10 +320,10 @@ bool is_gguf(const std::filesystem::path& path) {
 
 namespace {
 
-Checkpoint open_parts(const std::filesystem::path& path, const OpenOptions& options, bool tokenizer_texts) {
+Checkpoint open_parts(const std::filesystem::path& path, const OpenOptions& options) {
   const GgufFile file = read_gguf(path);
   const GgufConventions& conventions = gguf_conventions(file);
-  GgufTokenizer tokenizer = translate_tokenizer(file.metadata, path, tokenizer_texts);
+  GgufTokenizer tokenizer = translate_tokenizer(file.metadata, path, options.tokenizer);
   Checkpoint checkpoint;
   checkpoint.path = path;
   checkpoint.format = "gguf";
@@ -349,8 +349,8 @@ Checkpoint open_parts(const std::filesystem::path& path, const OpenOptions& opti
 
 }  // namespace
 
-Checkpoint open_gguf(const std::filesystem::path& path, const OpenOptions& options, bool tokenizer_texts) {
-  Checkpoint checkpoint = open_parts(path, options, tokenizer_texts);
+Checkpoint open_gguf(const std::filesystem::path& path, const OpenOptions& options) {
+  Checkpoint checkpoint = open_parts(path, options);
 #ifdef __GLIBC__
   malloc_trim(0);  // the metadata were many small things, whose memory would stay with the process
 #endif

@@ -27,10 +27,9 @@ ModelSpec describe(const ConfigReader& config) {
   config.only("use_qk_norm", true);
   config.only("use_cla", false);
   ModelSpec spec = llama_spec(config, {.vocabulary = 290943, .epsilon = 1e-5, .mlp_bias = false});
+  norm_queries_and_keys(spec);
   for_each_attention(spec, [&](Attention& attention, int64_t) {
     stretch_base(config, *attention.rotary);
-    attention.qk_norm = Attention::QkNorm::PerHead;
-    attention.qk_norm_spec = *spec.final_norm;
     attention.qk_norm_after_rotary = true;
   });
   return spec;

@@ -89,6 +89,13 @@ void for_each_attention(ModelSpec& spec, const std::function<void(Attention&, in
   }
 }
 
+void norm_queries_and_keys(ModelSpec& spec) {
+  for_each_attention(spec, [&](Attention& attention, int64_t) {
+    attention.qk_norm = Attention::QkNorm::PerHead;
+    attention.qk_norm_spec = *spec.final_norm;
+  });
+}
+
 const std::vector<RoleName>& llama_names() {
   static const std::vector<RoleName> names = {
       {Role::Embedding, "model.embed_tokens"},

@@ -38,5 +38,7 @@ void use_output_norms(ModelSpec& spec);
 void set_biases(ModelSpec& spec, bool query_key_value, bool output, bool mlp);
 // Calls `change` for each layer that has attention.
 void for_each_attention(ModelSpec& spec, const std::function<void(Attention&, int64_t layer)>& change);
+// The queries and keys of each head go through a norm like the final one.
+void norm_queries_and_keys(ModelSpec& spec);
 
 }  // namespace foretell

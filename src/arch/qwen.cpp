@@ -48,13 +48,6 @@ ModelSpec describe_qwen2_vl(const ConfigReader& config) {
   return spec;
 }
 
-void norm_queries_and_keys(ModelSpec& spec) {
-  for_each_attention(spec, [&](Attention& attention, int64_t) {
-    attention.qk_norm = Attention::QkNorm::PerHead;
-    attention.qk_norm_spec = *spec.final_norm;
-  });
-}
-
 ModelSpec describe_qwen3(const ConfigReader& config) {
   LlamaDefaults defaults = qwen_defaults;
   defaults.head_dim = 128;

@@ -55,11 +55,8 @@ ModelSpec describe_qwen3(const ConfigReader& config) {
   const bool sliding = config.flag_or("use_sliding_window", false);
   const int64_t window =
       sliding ? config.integer_or("sliding_window", config.mentions("sliding_window") ? 0 : 4096) : 0;
-  for_each_attention(spec, [&](Attention& attention, int64_t) {
-    attention.window = window;
-    attention.qk_norm = Attention::QkNorm::PerHead;
-    attention.qk_norm_spec = *spec.final_norm;
-  });
+  norm_queries_and_keys(spec);
+  for_each_attention(spec, [&](Attention& attention, int64_t) { attention.window = window; });
   const Experts experts{.count = config.integer_or(config.one_key({"num_experts", "num_local_experts"}), 128, 0),
                         .chosen = config.integer_or("num_experts_per_tok", 8),
                         .expert = resized(spec, config.integer_or("moe_intermediate_size", 768)),
@@ -79,10 +76,7 @@ ModelSpec describe_qwen3_vl(const ConfigReader& config) {
                                        .tied = true,
                                        .theta = 500000,
                                        .mlp_bias = false});
-  for_each_attention(spec, [&](Attention& attention, int64_t) {
-    attention.qk_norm = Attention::QkNorm::PerHead;
-    attention.qk_norm_spec = *spec.final_norm;
-  });
+  norm_queries_and_keys(spec);
   const Experts experts{.count = config.integer_or(config.one_key({"num_experts", "num_local_experts"}), 60, 0),
                         .chosen = config.integer_or("num_experts_per_tok", 4),
                         .expert = resized(spec, config.integer_or("moe_intermediate_size", 1408)),

@@ -61,6 +61,8 @@ struct Checkpoint {
 
 struct OpenOptions {
   bool tensors = true;  // false: config.json alone will do, and weights are not opened even where there are some
+  // false: a GGUF file's tokenizer is not written as tokenizer.json, which takes its time and memory where it is large
+  bool tokenizer = true;
 };
 
 // A folder (config.json with model.safetensors, model.safetensors.index.json and shards, the same as pytorch_model.bin,

@@ -138,7 +138,7 @@ void Forward::embed_for_layers(Worker& me) {
     for (int64_t l = 0; l < layers; l++) {
       float *x = layer_inputs_.row(r) + l * input.dims, *copy = me.rows.row(0);
       for (int64_t i = 0; i < input.dims; i++) copy[i] = x[i] * input.projection_scale;
-      std::fill(copy + input.dims, copy + (input.dims + 15) / 16 * 16, 0.0f);
+      std::fill(copy + input.dims, copy + round_up(input.dims, 16), 0.0f);
       norm_rows(norm, copy, 0, input.dims, 1, copy, 0);
       const float* e = embedding.data() + l * input.dims;
       for (int64_t i = 0; i < input.dims; i++) x[i] = (copy[i] + e[i] * input.embedding_scale) * input.sum_scale;

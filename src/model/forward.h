@@ -18,6 +18,7 @@
 #include "model/attention.h"
 #include "model/kv_cache.h"
 #include "model/observer.h"
+#include "model/padding.h"
 #include "model/router.h"
 #include "model/tiles.h"
 #include "model/weights.h"
@@ -29,10 +30,7 @@ struct RowBuffer {
   AlignedBuffer<float> data;
   int64_t stride = 0;
   RowBuffer() = default;
-  RowBuffer(int64_t rows, int64_t cols)
-      : stride((cols + kernels::unit_rows - 1) / kernels::unit_rows * kernels::unit_rows) {
-    data = AlignedBuffer<float>(rows * stride);
-  }
+  RowBuffer(int64_t rows, int64_t cols) : stride(padded(cols)) { data = AlignedBuffer<float>(rows * stride); }
   float* row(int64_t r) const { return data.data() + r * stride; }
 };
 

@@ -8,6 +8,7 @@
 #include "base/aligned_buffer.h"
 #include "base/thread_pool.h"
 #include "kernels/table.h"
+#include "model/padding.h"
 
 namespace foretell {
 
@@ -29,7 +30,7 @@ class InputMoments {
 
   // Adds `count` tokens, [count][padded(cols)], zeros behind the row. The same sums on every machine.
   void add(const float* rows, int64_t count, const kernels::Table& table, ThreadPool& pool);
-  static int64_t padded(int64_t cols) { return (cols + 15) / 16 * 16; }
+  static int64_t padded(int64_t cols) { return round_up(cols, 16); }
 
  private:
   int64_t cols_, stride_;

@@ -1,10 +1,9 @@
 #include "model/kv_cache.h"
 
-#include "foretell/error.h"
-
 #include <algorithm>
 #include <cstring>
 
+#include "foretell/error.h"
 #include "model/padding.h"
 
 namespace foretell {

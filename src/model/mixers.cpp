@@ -77,7 +77,7 @@ void Forward::gather(size_t index, const Attention& spec, const Projections& pro
       float* heads = gathered + r * stride;
       float* gate = rows_ == 1 ? me.rows.row(0) : gates_.row(r);
       if (rows_ == 1) std::memcpy(gate, gates_.row(0), static_cast<size_t>(gates_.stride) * 4);
-      table_.activate(kernels::Function::Sigmoid, gate, heads, (cols + 15) / 16 * 16, heads);
+      table_.activate(kernels::Function::Sigmoid, gate, heads, round_up(cols, 16), heads);
     }
   }
   add_mixed(index, w.output, gathered, stride, me);

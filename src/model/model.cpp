@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "arch/apply_adapter.h"
-#include "arch/gguf_model.h"
 #include "arch/open_model.h"
 #include "kernels/dispatch.h"
 #include "model/forward.h"
@@ -17,7 +16,7 @@ class Model::Implementation {
  public:
   Implementation(const std::filesystem::path& path, const LoadOptions& options)
       : table_(kernels::select_table(options.isa)), pool_(options.threads > 0 ? options.threads : available_cores()) {
-    auto checkpoint = std::make_shared<Checkpoint>(is_gguf(path) ? open_gguf(path, {}, false) : open_model(path));
+    auto checkpoint = std::make_shared<Checkpoint>(open_model(path, {.tokenizer = false}));
     const ConfigReader config(checkpoint->config, checkpoint->config_file());
     const Family& family = find_family(config);
     spec_ = family.describe(config);
@@ -59,8 +58,9 @@ class Model::Implementation {
 
 class Sequence::Implementation {
  public:
+  static constexpr int64_t most_reserved = 1 << 16;  // tokens: a context may be any number
   Implementation(const KvLayout& layout, int64_t capacity) : cache(layout, capacity) {
-    cache.tokens.reserve(static_cast<size_t>(capacity));
+    cache.tokens.reserve(static_cast<size_t>(std::min(capacity, most_reserved)));
   }
   KvCache cache;
 };

@@ -6,6 +6,7 @@
 
 #include "base/exact_math.h"
 #include "model/norm.h"
+#include "model/padding.h"
 
 namespace foretell {
 namespace {
@@ -50,7 +51,7 @@ void run_delta_head(const kernels::Table& table, const DeltaHead& head, const De
   const DeltaNet& d = head.spec;
   const int64_t key_head = head.head / (d.value_heads / d.key_heads);
   const float query_scale = static_cast<float>(1 / std::sqrt(static_cast<double>(d.key_dim)));
-  const int64_t padded_values = (d.value_dim + 15) / 16 * 16;
+  const int64_t padded_values = round_up(d.value_dim, 16);
   scratch.assign(static_cast<size_t>(2 * d.key_dim + d.value_dim + padded_values), 0.0f);
   float* const query = scratch.data();         // [key_dim]
   float* const key = query + d.key_dim;        // [key_dim]

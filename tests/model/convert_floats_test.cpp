@@ -8,6 +8,7 @@
 #include "base/float16.h"
 #include "base/mapped_file.h"
 #include "checkpoint/stored_matrix.h"
+#include "error_of.h"
 #include "foretell/error.h"
 #include "foretell/model.h"
 #include "model/convert.h"
@@ -72,15 +73,6 @@ void check_float32(const fs::path& path) {
     CHECK(view.dtype != DType::U32);
   }
   CHECK(logits(temp.path() / "out") == logits(path));
-}
-
-std::string error_of(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
 }
 
 }  // namespace
@@ -154,7 +146,7 @@ TEST_CASE("convert: a number that float16 cannot hold is an error that names it"
   temp.write("model/model.safetensors", bytes);
   fs::copy_file(golden / "arch/llama/config.json", temp.path() / "model/config.json");
   const std::string error =
-      error_of([&] { convert(open_model(temp.path() / "model"), temp.path() / "out", {.dtype = DType::F16}); });
+      test::error_of([&] { convert(open_model(temp.path() / "model"), temp.path() / "out", {.dtype = DType::F16}); });
   CHECK_THAT(error, Contains("too large for F16") && Contains("model.norm.weight") && Contains("65504"));
   CHECK_FALSE(fs::exists(temp.path() / "out"));
   convert(open_model(temp.path() / "model"), temp.path() / "out", {.dtype = DType::BF16});

@@ -7,6 +7,7 @@
 #include "arch/open_model.h"
 #include "base/mapped_file.h"
 #include "checkpoint/stored_matrix.h"
+#include "error_of.h"
 #include "foretell/error.h"
 #include "foretell/model.h"
 #include "temp_folder.h"
@@ -67,15 +68,6 @@ void check_equal(const Opened& a, const Opened& b) {
     CHECK(before.shape == after.shape);
     CHECK(before.floats == after.floats);
   }
-}
-
-std::string error_of(const std::function<void()>& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
 }
 
 double largest_difference(const std::filesystem::path& path, const std::vector<TokenId>& ids,
@@ -290,9 +282,10 @@ TEST_CASE("convert: weights that are not finite cannot be rounded") {
     return text + layer + "mlp.down_proj.weight\":" + matrix(32, value) + "}";
   };
   temp.write("model.json", weights("3e38"));
-  CHECK_THAT(
-      error_of([&] { convert(open_model(temp.path()), temp.path() / "out", {.quantize_bits = 4, .group_size = 32}); }),
-      Catch::Contains("model.layers.0.mlp.down_proj.weight row 0"));
+  CHECK_THAT(test::error_of([&] {
+               convert(open_model(temp.path()), temp.path() / "out", {.quantize_bits = 4, .group_size = 32});
+             }),
+             Catch::Contains("model.layers.0.mlp.down_proj.weight row 0"));
   CHECK_FALSE(std::filesystem::exists(temp.path() / "out"));
   temp.write("model.json", weights("0.5"));
   convert(open_model(temp.path()), temp.path() / "out", {.quantize_bits = 4, .group_size = 32});
@@ -305,13 +298,15 @@ TEST_CASE("convert: refuses what it would spoil or cannot do") {
   const TempFolder temp;
   const Checkpoint model = open_model(golden / "gguf/qwen2.gguf");
   temp.write("full/notes.txt", "keep");
-  CHECK_THAT(error_of([&] { convert(model, temp.path() / "full"); }), Contains("exists and is not empty"));
+  CHECK_THAT(test::error_of([&] { convert(model, temp.path() / "full"); }), Contains("exists and is not empty"));
   CHECK(read_text_file(temp.path() / "full/notes.txt") == "keep");
-  CHECK_THAT(error_of([&] { convert(model, temp.path() / "x", {.quantize_bits = 7}); }), Contains("found 7"));
-  CHECK_THAT(error_of([&] { convert(model, temp.path() / "x", {.group_size = 48}); }), Contains("found 48"));
-  CHECK_THAT(error_of([&] { convert(model, temp.path() / "x", {.max_shard_bytes = 0}); }), Contains("size of shards"));
-  CHECK_THAT(error_of([&] { convert(open_model(golden / "gguf/qwen2.gguf", {.tensors = false}), temp.path() / "x"); }),
-             Contains("model.embed_tokens.weight"));
+  CHECK_THAT(test::error_of([&] { convert(model, temp.path() / "x", {.quantize_bits = 7}); }), Contains("found 7"));
+  CHECK_THAT(test::error_of([&] { convert(model, temp.path() / "x", {.group_size = 48}); }), Contains("found 48"));
+  CHECK_THAT(test::error_of([&] { convert(model, temp.path() / "x", {.max_shard_bytes = 0}); }),
+             Contains("size of shards"));
+  CHECK_THAT(
+      test::error_of([&] { convert(open_model(golden / "gguf/qwen2.gguf", {.tensors = false}), temp.path() / "x"); }),
+      Contains("model.embed_tokens.weight"));
   CHECK_FALSE(std::filesystem::exists(temp.path() / "x"));
   std::filesystem::create_directory(temp.path() / "empty");
   convert(model, temp.path() / "empty/");
