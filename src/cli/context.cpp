@@ -64,7 +64,8 @@ void add_compute_options(CLI::App& command, Context& context) {
   add_number(command, "-t,--threads", o.threads, threads, "Threads to compute with")
       ->default_str("the physical cores")
       ->group("Model");
-  add_choice<std::string>(command, "--isa", o.isa, {{"portable", "portable"}, {"avx2", "avx2"}, {"avx512", "avx512"}},
+  add_choice<std::string>(command, "--isa", o.isa,
+                          {{"portable", "portable"}, {"avx2", "avx2"}, {"avxvnni", "avxvnni"}, {"avx512", "avx512"}},
                           "The instruction set to compute with; results do not depend on it")
       ->default_str("the best of this machine")
       ->group("Model");

@@ -53,37 +53,6 @@ FORETELL_APART void panel_int8(const unsigned char* panel, int64_t groups, const
   FORETELL_UNROLL for (int r = 0; r < R; r++) _mm512_storeu_ps(out + unit_rows * r, acc[r]);
 }
 
-template <Format F, Scale S, int R>
-inline void unit_int8(const void* unit, int64_t cols, const void* tile, float* out) {
-  const auto* panel = static_cast<const unsigned char*>(unit);
-  const auto* x = static_cast<const unsigned char*>(tile);
-  const int64_t groups = cols / group_size;
-  for (int p = 0; p < 2; p++)
-    panel_int8<F, S, R>(panel + p * groups * panel_group_bytes(F, S), groups, x, out + p * panel_rows);
-}
-
-template <Format F, Scale S>
-void int8_product(const void* unit, int64_t cols, const void* tile, int rows, float* out) {
-  switch (rows) {
-    case 1:
-      return unit_int8<F, S, 1>(unit, cols, tile, out);
-    case 2:
-      return unit_int8<F, S, 2>(unit, cols, tile, out);
-    case 3:
-      return unit_int8<F, S, 3>(unit, cols, tile, out);
-    case 4:
-      return unit_int8<F, S, 4>(unit, cols, tile, out);
-    case 5:
-      return unit_int8<F, S, 5>(unit, cols, tile, out);
-    case 6:
-      return unit_int8<F, S, 6>(unit, cols, tile, out);
-    case 7:
-      return unit_int8<F, S, 7>(unit, cols, tile, out);
-    case 8:
-      return unit_int8<F, S, 8>(unit, cols, tile, out);
-  }
-}
-
 template <int R, int N>
 inline void integer_block(const int16_t* a, int64_t a_stride, const int8_t* b, int64_t b_stride, int64_t pairs,
                           int32_t* out, int64_t out_stride) {
@@ -132,6 +101,7 @@ void integer_product(const int16_t* a, int64_t a_stride, int rows, const int8_t*
 
 }  // namespace
 
+#include "kernels/int8_units.h"
 #include "kernels/quantize.h"
 
 #include "kernels/make_table.h"

@@ -22,6 +22,12 @@ bool has_f16c() {  // Clang 14's __builtin_cpu_supports does not know this name
   unsigned a = 0, b = 0, c = 0, d = 0;
   return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
 }
+
+bool has_avx_vnni() {  // nor this one
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned bit = 1 << 4;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & bit) != 0;
+}
 #endif
 
 std::vector<Candidate> candidates() {  // best first
@@ -32,9 +38,12 @@ std::vector<Candidate> candidates() {  // best first
                   __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512vnni")});
-  list.push_back({"avx2", avx2_table(), __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c()});
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
+  list.push_back({"avxvnni", avxvnni_table(), avx2 && has_avx_vnni()});
+  list.push_back({"avx2", avx2_table(), avx2});
 #else
   list.push_back({"avx512", nullptr, false});
+  list.push_back({"avxvnni", nullptr, false});
   list.push_back({"avx2", nullptr, false});
 #endif
   list.push_back({"portable", portable_table(), true});

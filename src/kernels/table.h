@@ -120,6 +120,7 @@ struct Table {
 // The tables that this build has; null where it has none.
 const Table* portable_table();
 const Table* avx2_table();
+const Table* avxvnni_table();
 const Table* avx512_table();
 
 }  // namespace foretell::kernels
