@@ -29,6 +29,30 @@ void stay_on_a_core(int thread) {
   }
 }
 
+// "QUOTA PERIOD" in microseconds, or "max PERIOD": how many CPUs' time the container has.
+int within_quota(int cpus) {
+  std::ifstream file("/sys/fs/cgroup/cpu.max");
+  double quota = 0, period = 0;
+  if (file >> quota >> period && period > 0) cpus = std::min(cpus, static_cast<int>(std::ceil(quota / period)));
+  return std::max(cpus, 1);
+}
+
+int count_cpus(bool siblings_count_once) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+    return within_quota(static_cast<int>(std::thread::hardware_concurrency()));
+  if (!siblings_count_once) return within_quota(CPU_COUNT(&allowed));
+  std::set<std::string> cores;  // one entry for the siblings of a core
+  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+    if (!CPU_ISSET(cpu, &allowed)) continue;
+    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
+    std::string siblings;
+    cores.insert(std::getline(file, siblings) ? siblings : std::to_string(cpu));
+  }
+  return within_quota(static_cast<int>(cores.size()));
+}
+
 inline void relax() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -118,23 +142,7 @@ void ThreadPool::wait_for_change(std::atomic<uint32_t>& value, uint32_t old) con
   while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
 }
 
-int available_cores() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0)
-    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  std::set<std::string> cores;  // one entry for the siblings of a core
-  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-    if (!CPU_ISSET(cpu, &allowed)) continue;
-    std::ifstream file("/sys/devices/system/cpu/cpu" + std::to_string(cpu) + "/topology/thread_siblings_list");
-    std::string siblings;
-    cores.insert(std::getline(file, siblings) ? siblings : std::to_string(cpu));
-  }
-  int count = static_cast<int>(cores.size());
-  std::ifstream quota_file("/sys/fs/cgroup/cpu.max");  // "QUOTA PERIOD" in microseconds, or "max PERIOD"
-  double quota = 0, period = 0;
-  if (quota_file >> quota >> period && period > 0) count = std::min(count, static_cast<int>(std::ceil(quota / period)));
-  return std::max(count, 1);
-}
+int available_cores() { return count_cpus(true); }
+int available_cpus() { return count_cpus(false); }
 
 }  // namespace foretell

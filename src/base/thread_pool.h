@@ -96,8 +96,8 @@ inline int64_t ThreadPool::take(Share& share, uint32_t call, int64_t size) {
 // thrown again here.
 void for_blocks(ThreadPool& pool, int64_t count, const std::function<void(int64_t first, int64_t n)>& work);
 
-// The physical cores that this process may use (its affinity mask; siblings of one core count once), and at most what
-// the container's CPU quota allows. At least 1.
-int available_cores();
+// What this process may use by its affinity mask, and at most what the container's CPU quota allows. At least 1.
+int available_cores();  // physical ones: siblings of one core count once
+int available_cpus();   // with the siblings
 
 }  // namespace foretell

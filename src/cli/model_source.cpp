@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "arch/open_model.h"
+#include "base/thread_pool.h"
 #include "checkpoint/locate.h"
 #include "cli/interrupt.h"
 #include "cli/options.h"
@@ -143,6 +144,14 @@ static AdapterChoice adapter_choice(const std::string& text) {
   return {.path = text.substr(0, colon), .scale = parse_number(text.substr(colon + 1), Real{}, "--adapter")};
 }
 
+// As many as asked for, but not more than there are CPUs: they would only take turns, and wait for each other's. 0: the
+// library's choice.
+static int threads_to_use(const CommonOptions& o) {
+  const int64_t asked = o.threads.value_or(0), most = available_cpus();
+  if (asked > most) spdlog::info("--threads {}: {} are used, since this process may use {} CPUs", asked, most, most);
+  return static_cast<int>(std::min(asked, most));
+}
+
 Model load_model(const fs::path& path, const Context& context, const std::function<void()>& check) {
   const CommonOptions& o = context.options;
   const InterruptGuard guard;
@@ -150,7 +159,7 @@ Model load_model(const fs::path& path, const Context& context, const std::functi
   LoadOptions load{.precision = o.precision,
                    .kv_cache = o.kv_cache,
                    .quantize_bits = o.quantize_bits,
-                   .threads = static_cast<int>(o.threads.value_or(0)),
+                   .threads = threads_to_use(o),
                    .isa = o.isa,
                    .progress =
                        [&](double part) {
