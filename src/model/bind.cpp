@@ -2,6 +2,7 @@
 #include <string>
 
 #include "base/exact_math.h"
+#include "base/mapped_file.h"
 #include "foretell/error.h"
 #include "model/finder.h"
 #include "model/packing_plan.h"
@@ -281,11 +282,22 @@ void Binder::ends(Weights& weights) const {
       {{spec_.tied_embeddings ? embedding : find_.matrix(place_, Role::Unembedding), &weights.unembedding.weight}});
 }
 
+// Vectors are read one by one while the matrices are being found. Where they are not in memory yet, each would wait for
+// the disk, and for what the system reads around it: so it is asked for all of them at once.
+void fetch_small_tensors(const Checkpoint& checkpoint) {
+  constexpr size_t most = size_t{64} << 10;
+  std::vector<std::span<const std::byte>> ranges;
+  for (const auto& [name, tensor] : checkpoint.tensors)
+    if (tensor.mapped && tensor.bytes.size() <= most) ranges.push_back(tensor.bytes);
+  for (const auto& range : join_ranges(std::move(ranges))) read_ahead(range);
+}
+
 }  // namespace
 
 Weights bind(const Family& family, const ModelSpec& spec, std::shared_ptr<const Checkpoint> checkpoint,
              const kernels::Table& table, ThreadPool& pool, const BindOptions& options) {
   Weights weights;
+  fetch_small_tensors(*checkpoint);
   const Finder find(family, spec, *checkpoint);
   PackingPlan plan(options.quantize_bits, options.precision);
   weights.layers.resize(spec.layers.size());
