@@ -71,6 +71,13 @@ TEST_CASE("generate: a seed decides, and the threads do not") {
   CHECK(random["ids"] == ids(random["seed"].dump(), "1"));
 }
 
+TEST_CASE("generate: more threads than CPUs are as many as CPUs, and that is said") {
+  const Outcome outcome = run(with({"-p", "a", "-n", "2", "--seed", "1", "-t", "1024"}));
+  CHECK(outcome.code == 0);
+  CHECK(outcome.err.find("--threads 1024: ") != std::string::npos);
+  CHECK(run(with({"-p", "a", "-n", "2", "--seed", "1", "-t", "1"})).err.find("--threads") == std::string::npos);
+}
+
 TEST_CASE("generate: several texts, each as alone") {
   const Outcome outcome = run(with({"-p", "abc", "-n", "8", "--temp", "3", "--seed", "20", "--num", "3", "--json"}));
   REQUIRE(outcome.code == 0);
