@@ -48,9 +48,16 @@ void add_precision_option(CLI::App& command, Context& context) {
       ->group("Model");
 }
 
+void add_threads_option(CLI::App& command, Context& context) {
+  add_number(command, "-t,--threads", context.options.threads, Whole{.least = 1, .most = 1024},
+             "Threads to compute with")
+      ->default_str("the physical cores")
+      ->group("Model");
+}
+
 void add_compute_options(CLI::App& command, Context& context) {
   CommonOptions& o = context.options;
-  const Whole threads{.least = 1, .most = 1024}, tokens{.least = 1};
+  const Whole tokens{.least = 1};
   add_precision_option(command, context);
   add_choice<int>(command, "--quantize", o.quantize_bits, {{"none", 0}, {"8", 8}, {"4", 4}},
                   "Quantize float weights to so many bits while loading")
@@ -61,9 +68,7 @@ void add_compute_options(CLI::App& command, Context& context) {
   add_number(command, "-c,--context", o.context, tokens, "The most tokens of prompt and answer")
       ->default_str("the model's")
       ->group("Model");
-  add_number(command, "-t,--threads", o.threads, threads, "Threads to compute with")
-      ->default_str("the physical cores")
-      ->group("Model");
+  add_threads_option(command, context);
   add_choice<std::string>(command, "--isa", o.isa,
                           {{"portable", "portable"}, {"avx2", "avx2"}, {"avxvnni", "avxvnni"}, {"avx512", "avx512"}},
                           "The instruction set to compute with; results do not depend on it")

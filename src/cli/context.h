@@ -47,6 +47,7 @@ CLI::App& add_command(CLI::App& app, Context& context, const std::string& name, 
 // The common options by what they are about; a command adds those that mean something to it.
 void add_model_option(CLI::App& command, Context& context, bool positional = false);  // -m
 void add_compute_options(CLI::App& command, Context& context);   // -t, --precision, --quantize, -c, --isa
+void add_threads_option(CLI::App& command, Context& context);    // -t
 void add_precision_option(CLI::App& command, Context& context);  // --precision and --kv-bits
 void add_seed_option(CLI::App& command, Context& context);       // --seed
 void add_output_options(CLI::App& command, Context& context, bool json = true);  // --json, --color, -q, -v

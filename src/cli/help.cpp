@@ -72,6 +72,7 @@ std::string short_help(const CLI::App& app) {
   };
   example("foretell generate -p \"The capital of France is\"", "text that goes on from a prompt");
   example("foretell next -p \"The capital of France is\"", "what may come next, and how likely");
+  example("foretell analogy king - man + woman", "directions between words");
   example("foretell inspect gpt3", "where the parameters of a model are");
   example("foretell tokenize -p \"Hello, world\"", "a text as the model sees it");
   // An example of a command that this build lacks would be a lie.

@@ -36,6 +36,9 @@ void look_at_terminals(Context& context) {
 void add_commands(CLI::App& app, Context& context) {
   add_generate_command(app, context);
   add_next_command(app, context);
+  add_near_command(app, context);
+  add_analogy_command(app, context);
+  add_direction_command(app, context);
   add_inspect_command(app, context);
   add_tokenize_command(app, context);
   add_detokenize_command(app, context);
@@ -47,12 +50,16 @@ void add_commands(CLI::App& app, Context& context) {
 // Reads the arguments; what is left to do is in context.run then.
 void read_command_line(CLI::App& app, Context& context, int argc, char** argv) {
   std::vector<std::string> arguments;  // backwards, as CLI11 wants them
+  const std::string command = argc > 1 ? argv[1] : "";
+  const bool takes_words = command == "near" || command == "analogy" || command == "direction";
   for (int i = argc - 1; i > 0; i--) {
     const std::string argument = argv[i];
     // CLI11 takes `--flag=` for a flag without its value; an empty value is one.
     if (argument.size() > 3 && argument.starts_with("--") && argument.find('=') == argument.size() - 1) {
       arguments.emplace_back();
       arguments.push_back(argument.substr(0, argument.size() - 1));
+    } else if (takes_words && argument.starts_with('[') && argument.ends_with(']')) {
+      arguments.push_back(argument + " ");  // CLI11 takes lists in brackets apart; here it is a word ([INST])
     } else {
       arguments.push_back(argument);
     }
