@@ -46,6 +46,7 @@ template <int R>
 inline void dots8(const unsigned char* panel, const unsigned char* tile, __m256i (&dots)[R][2]) {
   const __m256i nibble = _mm256_set1_epi8(15), ones = _mm256_set1_epi16(1), sixteens = _mm256_set1_epi16(16);
   FORETELL_UNROLL for (int h = 0; h < 2; h++) {
+    asm volatile("" : "+r"(tile));  // stops GCC 12 from keeping the first half's broadcasts, in memory, for the second
     __m256i low[R], high[R];
     FORETELL_UNROLL for (int r = 0; r < R; r++) low[r] = high[r] = _mm256_setzero_si256();
     FORETELL_UNROLL for (int quad = 0; quad < 8; quad++) {
