@@ -36,6 +36,7 @@ void look_at_terminals(Context& context) {
 void add_commands(CLI::App& app, Context& context) {
   add_generate_command(app, context);
   add_next_command(app, context);
+  add_explore_command(app, context);
   add_near_command(app, context);
   add_analogy_command(app, context);
   add_direction_command(app, context);
