@@ -9,6 +9,7 @@ namespace foretell::cli {
 
 void add_generate_command(CLI::App& app, Context& context);
 void add_next_command(CLI::App& app, Context& context);
+void add_score_command(CLI::App& app, Context& context);
 void add_near_command(CLI::App& app, Context& context);
 void add_analogy_command(CLI::App& app, Context& context);
 void add_direction_command(CLI::App& app, Context& context);

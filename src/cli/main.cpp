@@ -37,6 +37,7 @@ void add_commands(CLI::App& app, Context& context) {
   add_generate_command(app, context);
   add_next_command(app, context);
   add_explore_command(app, context);
+  add_score_command(app, context);
   add_near_command(app, context);
   add_analogy_command(app, context);
   add_direction_command(app, context);
