@@ -86,7 +86,8 @@ struct Candidate {
 class Candidates {
  public:
   // Every token whose logit is not -infinity. Throws Error on NaN, on +infinity, and where no logit is finite.
-  void assign(std::span<const float> logits);
+  // `allowed`: a bit for each id, 64 in a word, the lowest first (constrain.h makes them); only those whose bit is set.
+  void assign(std::span<const float> logits, std::span<const uint64_t> allowed = {});
 
   size_t size() const { return size_; }
   size_t vocabulary_size() const { return vocabulary_size_; }
@@ -120,6 +121,7 @@ class Candidates {
 
  private:
   static constexpr size_t block = 64;
+  void assign_allowed(std::span<const float> logits, std::span<const uint64_t> allowed);
   void name_all();
   void keep_best();
   static float largest(std::span<const float> logits);
@@ -175,14 +177,16 @@ class SamplerChain {
   SamplerChain& operator=(SamplerChain&&) noexcept = default;
 
   // Runs all samplers on the logits [vocabulary_size]. `history`: the prompt and what was generated so far. The
-  // observer sees the candidates before the first sampler (stage "logits") and after each. Valid until the next call.
+  // observer sees the candidates before the first sampler (stage "logits") and after each. `allowed`: see
+  // Candidates::assign. Valid until the next call.
   using Observer = std::function<void(std::string_view stage, const Candidates& candidates)>;
   Candidates& apply(std::span<const float> logits, std::span<const TokenId> history, size_t prompt_length,
-                    const Observer& observer = {});
+                    const Observer& observer = {}, std::span<const uint64_t> allowed = {});
   // Chooses one of the candidates that the last apply() left, and tells the samplers.
   Draw draw();
   // Both. Throws Error where the logits are not numbers (Candidates::assign).
-  Draw sample(std::span<const float> logits, std::span<const TokenId> history, size_t prompt_length);
+  Draw sample(std::span<const float> logits, std::span<const TokenId> history, size_t prompt_length,
+              std::span<const uint64_t> allowed = {});
 
   std::span<const std::unique_ptr<Sampler>> samplers() const { return samplers_; }
   uint64_t seed() const { return seed_; }

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/commands.h"
+#include "cli/constraint_options.h"
 #include "cli/interrupt.h"
 #include "cli/model_source.h"
 #include "cli/options.h"
@@ -39,11 +40,13 @@ class GenerateCommand {
   void print_logprobs(const Generation& generation);
   void report(const Generation& generation) const;
   void load_draft();
+  void make_constraint(const Grammar& grammar, const SamplingOptions& sampling);
   void log_options(const GenerateOptions& options) const;
 
   Context& context_;
   PromptOptions prompt_;
   SamplerFlags samplers_;
+  ConstraintFlags form_;
   std::vector<std::string> stop_;
   std::optional<int64_t> logprobs_, lookup_, draft_tokens_;
   std::optional<std::string> draft_;
@@ -61,6 +64,7 @@ class GenerateCommand {
     ModelPredictor predictor{model, sequence};
   };
   std::unique_ptr<Draft> small_;
+  std::optional<Constraint> constraint_;
   std::vector<TokenId> ids_;
   std::string echoed_;
   double load_s_ = 0;
@@ -101,6 +105,7 @@ void GenerateCommand::add_options(CLI::App& command) {
       ->default_str("auto")
       ->group("Generation");
   add_switch(command, "--stats", stats_, "Say on stderr how long it took")->group("Generation");
+  add_constraint_options(command, form_);
   add_sampler_options(command, samplers_, true);
   add_seed_option(command, context_);
   add_model_option(command, context_);
@@ -129,6 +134,7 @@ GenerateOptions GenerateCommand::options_for(const TextSource& source) {
 
 void GenerateCommand::run() {
   const Prompt prompt = read_prompt(prompt_);
+  const std::optional<Grammar> grammar = form_.read();
   const auto start = Clock::now();
   source_.emplace(context_, prompt.ids.has_value());
   model_.emplace(source_->load_model(context_));
@@ -139,12 +145,20 @@ void GenerateCommand::run() {
   if (prompt.ids) check_ids(ids_, model_->vocabulary_size());
   sequence_.emplace(new_sequence(*model_, context_));
   if (draft_) load_draft();
+  if (grammar) make_constraint(*grammar, options.sampling);
   if (lookup_.value_or(0) > 0 && model_->draft_room(*sequence_, 1) == 0)
     spdlog::warn("--lookup does nothing: what the model remembers of a text cannot be turned back");
   load_s_ = seconds_since(start);
 
   const InterruptGuard guard;
   for (int64_t i = 0; i < num_ && !interrupted(); i++) generate_one(options, i);
+}
+
+void GenerateCommand::make_constraint(const Grammar& grammar, const SamplingOptions& sampling) {
+  if (!source_->tokenizer())
+    throw Error(
+        {.what = "the form of a text needs a tokenizer, and the model has none", .file = source_->path().string()});
+  constraint_.emplace(grammar, *source_->tokenizer(), ignore_eos_ ? std::span<const TokenId>() : sampling.end_ids);
 }
 
 // The model that guesses for the other one.
@@ -169,6 +183,7 @@ void GenerateCommand::load_draft() {
 void GenerateCommand::generate_one(const GenerateOptions& shared, int64_t index) {
   GenerateOptions options = shared;
   *options.sampling.seed += static_cast<uint64_t>(index);
+  if (constraint_) options.constraint = &*constraint_;
   if (small_) options.draft = &small_->predictor;
   const Terminal& terminal = context_.err_terminal;
   Progress progress("reading the prompt", terminal.interactive && !context_.options.quiet, terminal.width);

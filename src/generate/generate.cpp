@@ -90,6 +90,7 @@ class Run {
         prompt_length_(prompt.size()),
         history_(prompt.begin(), prompt.end()),
         speculation_(predictor, options, sampling_, prompt) {
+    if (options.constraint != nullptr) constrained_.emplace(*options.constraint);
     history_.reserve(prompt.size() + static_cast<size_t>(std::min<int64_t>(options.max_tokens, most_reserved)));
   }
 
@@ -98,10 +99,8 @@ class Run {
     if (options_.max_tokens > 0 && context_is_full()) {
       result_.finish_reason = FinishReason::Context;
     } else if (options_.max_tokens > 0) {
-      const std::span<const float> logits = prefill();
-      const auto start = Clock::now();
-      result_.finish_reason = logits.empty() ? FinishReason::Interrupted : decode(logits);
-      result_.timing.decode_s = seconds_since(start);
+      check_limit();
+      result_.finish_reason = write();
     }
     stream_.finish();
     result_.ids.assign(history_.begin() + static_cast<std::ptrdiff_t>(prompt_length_), history_.end());
@@ -122,22 +121,42 @@ class Run {
     return sampling;
   }
 
+  FinishReason write() {
+    if (const auto reason = append_forced()) return *reason;
+    const std::span<const float> logits = prefill();
+    const auto start = Clock::now();
+    const FinishReason reason = logits.empty() ? FinishReason::Interrupted : decode(logits);
+    result_.timing.decode_s = seconds_since(start);
+    return reason;
+  }
+
+  // A text that has a form can be whole with the tokens that there are.
+  void check_limit() const {
+    if (!constrained_ || options_.constraint->shortest() <= left()) return;
+    const bool context = left() < options_.max_tokens;
+    const int64_t shortest = options_.constraint->shortest();
+    throw Error({.what = context ? "the context is too small for the shortest text of the grammar"
+                                 : "the most tokens to generate are too few for the shortest text of the grammar",
+                 .expected = (shortest == INT64_MAX ? "a shorter text" : std::to_string(shortest) + " tokens"),
+                 .found = std::to_string(left())});
+  }
+
   bool interrupted() const { return options_.interrupted && options_.interrupted(); }
 
   // The logits after the prompt; empty where it was interrupted.
   std::span<const float> prefill() {
     // What was read stays read, but for the last token: it has to be read now to get its logits.
-    const auto last = static_cast<int64_t>(prompt_length_) - 1;
+    const auto last = static_cast<int64_t>(history_.size()) - 1;
     if (predictor_.length() > last) predictor_.truncate(last);
     const auto known = static_cast<size_t>(predictor_.length());
     const auto start = Clock::now();
     const std::function<bool()> stop = [this, known] {
       if (options_.on_prefill)
-        options_.on_prefill(static_cast<size_t>(predictor_.length()) - known, prompt_length_ - known);
+        options_.on_prefill(static_cast<size_t>(predictor_.length()) - known, history_.size() - known);
       return interrupted();
     };
-    const auto logits = predictor_.read(std::span(history_).first(prompt_length_).subspan(known), stop);
-    if (options_.on_prefill) options_.on_prefill(prompt_length_ - known, prompt_length_ - known);
+    const auto logits = predictor_.read(std::span(history_).subspan(known), stop);
+    if (options_.on_prefill) options_.on_prefill(history_.size() - known, history_.size() - known);
     result_.timing.prefill_s = seconds_since(start);
     result_.timing.prefill_tokens = predictor_.length() - static_cast<int64_t>(known);
     return logits;
@@ -147,7 +166,16 @@ class Run {
     Speculation::Ahead ahead{.guesses = {}, .logits = {&logits, 1}};
     while (true) {
       if (const auto reason = choose(ahead)) return *reason;
-      ahead = speculation_.read_on(history_, room());
+      const size_t chosen = history_.size();
+      if (const auto reason = append_forced()) return *reason;
+      if (history_.size() == chosen) {
+        ahead = speculation_.read_on(history_, room());
+        continue;
+      }
+      const auto unread = std::span(history_).subspan(static_cast<size_t>(predictor_.length()));
+      logits = predictor_.read(unread, [this] { return interrupted(); });
+      if (logits.empty()) return FinishReason::Interrupted;
+      ahead = {.guesses = {}, .logits = {&logits, 1}};
     }
   }
 
@@ -172,12 +200,38 @@ class Run {
   // Chooses a token by the logits; the reason to stop, if there is one.
   std::optional<FinishReason> append(std::span<const float> logits) {
     if (interrupted()) return FinishReason::Interrupted;
-    const TokenId id = chain_.sample(logits, history_, prompt_length_).id;
+    const TokenId id = next_token(logits);
     if (is_end(id)) return FinishReason::Stop;
     if (options_.logprobs >= 0)
       result_.logprobs.push_back(logprobs_of(logits, id, static_cast<size_t>(options_.logprobs)));
+    return append_token(id);
+  }
+
+  TokenId next_token(std::span<const float> logits) {
+    if (!constrained_) return chain_.sample(logits, history_, prompt_length_).id;
+    if (options_.logprobs >= 0) {  // each token's logits are wanted, so forced ones come one by one, too
+      if (const auto forced = constrained_->forced(left()); !forced.empty()) return forced.front();
+    }
+    return chain_.sample(logits, history_, prompt_length_, constrained_->allowed(left())).id;
+  }
+
+  // The tokens of which the constraint leaves no choice: the model need not be asked.
+  std::optional<FinishReason> append_forced() {
+    if (!constrained_ || options_.logprobs >= 0) return {};
+    while (true) {
+      const auto forced = constrained_->forced(left());
+      if (forced.empty()) return {};
+      for (const TokenId id : std::vector(forced.begin(), forced.end())) {
+        if (interrupted()) return FinishReason::Interrupted;
+        if (const auto reason = append_token(id)) return reason;
+      }
+    }
+  }
+
+  std::optional<FinishReason> append_token(TokenId id) {
     history_.push_back(id);
-    if (!stream_.push(id)) return FinishReason::Stop;
+    if (constrained_) constrained_->accept(id);
+    if (!stream_.push(id) || (constrained_ && constrained_->finished())) return FinishReason::Stop;
     if (generated() >= options_.max_tokens) return FinishReason::Length;
     if (context_is_full()) return FinishReason::Context;
     return {};
@@ -189,6 +243,10 @@ class Run {
     return static_cast<size_t>(std::min(tokens, predictor_.capacity() - static_cast<int64_t>(history_.size())));
   }
 
+  // How many tokens can still be written.
+  int64_t left() const {
+    return std::min(options_.max_tokens - generated(), predictor_.capacity() - static_cast<int64_t>(history_.size()));
+  }
   bool context_is_full() const { return static_cast<int64_t>(history_.size()) >= predictor_.capacity(); }
   int64_t generated() const { return static_cast<int64_t>(history_.size() - prompt_length_); }
   bool is_end(TokenId id) const {
@@ -204,6 +262,7 @@ class Run {
   const size_t prompt_length_;
   std::vector<TokenId> history_;  // the prompt and what was generated
   Speculation speculation_;
+  std::optional<ConstrainedText> constrained_;
   Generation result_;
 };
 

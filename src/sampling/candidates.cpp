@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -21,9 +22,10 @@ constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
 
 }  // namespace
 
-void Candidates::assign(std::span<const float> logits) {
+void Candidates::assign(std::span<const float> logits, std::span<const uint64_t> allowed) {
   vocabulary_size_ = size_ = logits.size();
   if (logits_.size() < logits.size()) logits_.resize(logits.size());
+  if (!allowed.empty()) return assign_allowed(logits, allowed);
   all_ = copy_finite(logits.data(), logits.size(), logits_.data());
   if (!all_) {
     ids_.resize(logits_.size());
@@ -41,6 +43,25 @@ void Candidates::assign(std::span<const float> logits) {
                  .expected = "a finite logit",
                  .found = logits.empty() ? "none" : "-infinity for all"});
   }
+}
+
+void Candidates::assign_allowed(std::span<const float> logits, std::span<const uint64_t> allowed) {
+  all_ = false;
+  ids_.resize(logits_.size());
+  size_ = 0;
+  for (size_t word = 0; word < allowed.size(); word++) {
+    for (uint64_t bits = allowed[word]; bits != 0; bits &= bits - 1) {
+      const size_t i = word * 64 + static_cast<size_t>(std::countr_zero(bits));
+      if (i >= logits.size()) break;
+      if (logits[i] == minus_infinity) continue;
+      if (!std::isfinite(logits[i])) refuse(logits[i], i);
+      ids_[size_] = static_cast<TokenId>(i);
+      logits_[size_++] = logits[i];
+    }
+  }
+  if (size_ == 0)
+    throw Error(
+        {.what = "no token can come next", .expected = "a finite logit among the allowed tokens", .found = "none"});
 }
 
 std::vector<Candidate> Candidates::items() const {

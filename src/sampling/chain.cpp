@@ -49,8 +49,8 @@ SamplerChain::SamplerChain(const SamplingOptions& options) : seed_(options.seed 
 }
 
 Candidates& SamplerChain::apply(std::span<const float> logits, std::span<const TokenId> history, size_t prompt_length,
-                                const Observer& observer) {
-  candidates_.assign(logits);
+                                const Observer& observer, std::span<const uint64_t> allowed) {
+  candidates_.assign(logits, allowed);
   position_ = history.size();
   if (observer) observer("logits", candidates_);
   const SamplingState state{history, prompt_length, seed_};
@@ -82,8 +82,9 @@ Draw SamplerChain::draw() {
   return draw;
 }
 
-Draw SamplerChain::sample(std::span<const float> logits, std::span<const TokenId> history, size_t prompt_length) {
-  apply(logits, history, prompt_length);
+Draw SamplerChain::sample(std::span<const float> logits, std::span<const TokenId> history, size_t prompt_length,
+                          std::span<const uint64_t> allowed) {
+  apply(logits, history, prompt_length, {}, allowed);
   return draw();
 }
 

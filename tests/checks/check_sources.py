@@ -21,9 +21,9 @@ import sys
 LAYERS = [
     {"base"},
     {"checkpoint", "tokenizer", "template", "kernels", "sampling"},
-    {"arch"},
+    {"arch", "constrain"},
     {"model"},
-    {"generate", "constrain", "trace"},
+    {"generate", "trace"},
     {"report"},
     {"cli"},
 ]

@@ -1,0 +1,23 @@
+// The flags that give a text its form, the same for every command that writes.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+
+#include "foretell/constrain.h"
+
+namespace foretell::cli {
+
+struct ConstraintFlags {
+  std::optional<std::string> regex, grammar, grammar_file;
+
+  bool given() const { return regex || grammar || grammar_file; }
+  // The form that was asked for; none where no flag was given. Throws UsageError for what is wrong in a flag's value,
+  // and Error for what is wrong in a file.
+  std::optional<Grammar> read() const;
+};
+
+void add_constraint_options(CLI::App& command, ConstraintFlags& flags);
+
+}  // namespace foretell::cli

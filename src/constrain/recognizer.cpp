@@ -1,0 +1,255 @@
+#include "constrain/recognizer.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "foretell/error.h"
+
+namespace foretell::constrain {
+namespace {
+
+using Move = Automaton::Move;
+
+constexpr size_t most_ways = 100'000;  // at once
+constexpr uint64_t free_slot = UINT64_MAX;
+
+uint64_t mix(uint64_t a, uint64_t b) { return fold(a ^ 0xa0761d6478bd642f, b ^ 0xe7037ed1a0b428db); }
+
+}  // namespace
+
+Recognizer::Recognizer(Automaton automaton) : automaton_(std::move(automaton)) { forget(); }
+
+size_t Recognizer::memory() const {
+  return rows_.size() * sizeof(State) + infos_.size() * (sizeof(Info) + 64) + ways_.size() * sizeof(Way) +
+         stacks_.size() * (sizeof(Stack) + 64);
+}
+
+void Recognizer::forget() {
+  stacks_.assign(1, {});
+  known_stacks_.clear();
+  ways_.clear();
+  infos_.clear();
+  rows_.clear();
+  known_states_.clear();
+  clear_seen();
+  add(bottom, automaton_.start());
+  close();
+}
+
+uint32_t Recognizer::push(uint32_t below, uint32_t place, uint32_t count) {
+  const uint64_t hash = mix(uint64_t{below} << 32 | place, count);
+  std::vector<uint32_t>& candidates = known_stacks_[hash];
+  for (const uint32_t i : candidates) {
+    if (stacks_[i].below == below && stacks_[i].place == place && stacks_[i].count == count) return i;
+  }
+  uint64_t cost = stacks_[below].cost;
+  if (count == 0) {
+    cost += automaton_.cost(place);
+  } else {
+    const Automaton::Loop& loop = automaton_.loops()[place];
+    const uint32_t rounds = count - 1;
+    cost += automaton_.cost(loop.exit);
+    if (rounds < loop.min) cost += uint64_t{loop.min - rounds} * automaton_.cost(loop.body);
+  }
+  stacks_.push_back({below, place, count, Automaton::sum(cost, 0)});
+  candidates.push_back(static_cast<uint32_t>(stacks_.size() - 1));
+  return candidates.back();
+}
+
+// Remembers a way to look at, once.
+void Recognizer::add(uint32_t stack, uint32_t state) {
+  const uint64_t key = uint64_t{stack} << 32 | state;
+  const auto insert = [this](uint64_t value) {
+    size_t slot = mix(value, 1) & (seen_.size() - 1);
+    while (seen_[slot] != free_slot && seen_[slot] != value) slot = (slot + 1) & (seen_.size() - 1);
+    const bool added = seen_[slot] == free_slot;
+    seen_[slot] = value;
+    return added;
+  };
+  if (!insert(key)) return;
+  if (++seen_count_ > most_ways) {
+    open_.clear();
+    clear_seen();
+    throw Error({.what = "the grammar is too ambiguous: the text so far can be read in too many ways",
+                 .expected = "at most " + std::to_string(most_ways) + " ways at once"});
+  }
+  open_.push_back({stack, state});
+  if (2 * seen_count_ < seen_.size()) return;
+  const std::vector<uint64_t> old = std::move(seen_);
+  seen_.assign(2 * old.size(), free_slot);
+  for (const uint64_t value : old) {
+    if (value != free_slot) insert(value);
+  }
+}
+
+void Recognizer::clear_seen() {
+  constexpr size_t usual = 64;
+  seen_.assign(seen_.empty() || seen_.size() > 16 * usual ? usual : seen_.size(), free_slot);
+  seen_count_ = 0;
+}
+
+// At a loop of which so many rounds are done.
+void Recognizer::enter_loop(uint32_t number, uint32_t rounds, uint32_t below) {
+  const Automaton::Loop& loop = automaton_.loops()[number];
+  if (rounds < loop.max) {
+    // Where there is no most, what counts beyond the least is no longer told apart.
+    const uint32_t begun = loop.max == unbounded ? std::min(rounds + 1, loop.min) : rounds + 1;
+    add(push(below, number, begun + 1), loop.body);
+  }
+  if (rounds >= loop.min) add(below, loop.exit);
+}
+
+// At the end of a part.
+void Recognizer::leave(uint32_t stack) {
+  if (stack == bottom) {
+    accepts_ = true;
+    return;
+  }
+  const Stack top = stacks_[stack];
+  top.count == 0 ? add(top.below, top.place) : enter_loop(top.place, top.count - 1, top.below);
+}
+
+// Follows what reads nothing from the open ways, and gives the state of those that read a byte.
+Recognizer::State Recognizer::close() {
+  found_.clear();
+  accepts_ = false;
+  while (!open_.empty()) {
+    const Way way = open_.back();
+    open_.pop_back();
+    if (automaton_.is_end(way.state)) leave(way.stack);
+    bool reads = false;
+    for (const Move& move : automaton_.moves(way.state)) {
+      switch (move.kind) {
+        case Move::Kind::Byte:
+          reads = true;
+          break;
+        case Move::Kind::Skip:
+          add(way.stack, move.to);
+          break;
+        case Move::Kind::Call:  // behind a part's last call there is nothing to remember
+          add(automaton_.is_end(move.to) ? way.stack : push(way.stack, move.to, 0), move.target);
+          break;
+        case Move::Kind::Loop:
+          enter_loop(move.target, 0, way.stack);
+          break;
+      }
+    }
+    if (reads) found_.push_back(way);
+  }
+  clear_seen();
+  return number_of(found_, accepts_);
+}
+
+uint32_t Recognizer::plain_characters_at(const Way& way) const {
+  switch (automaton_.plain(way.state)) {
+    case Automaton::Plain::No:
+      return 0;
+    case Automaton::Plain::Endless:
+      return unbounded;
+    case Automaton::Plain::Counted:
+      break;
+  }
+  const Stack& top = stacks_[way.stack];
+  if (top.count == 0) return 0;
+  const Automaton::Loop& loop = automaton_.loops()[top.place];
+  return loop.body != way.state ? 0 : loop.max == unbounded ? unbounded : loop.max - (top.count - 1) + 1;
+}
+
+Recognizer::State Recognizer::number_of(std::vector<Way>& ways, bool accepts) {
+  if (ways.empty() && !accepts) return dead;
+  std::sort(ways.begin(), ways.end());
+  uint64_t hash = accepts ? 1 : 0;
+  for (const Way& way : ways) hash = mix(hash, uint64_t{way.stack} << 32 | way.state);
+  std::vector<State>& candidates = known_states_[hash];
+  for (const State s : candidates) {
+    if (this->accepts(s) == accepts && std::ranges::equal(this->ways(s), ways)) return s;
+  }
+  Info info{.first = ways_.size(), .count = static_cast<uint32_t>(ways.size()), .accepts = accepts};
+  info.cost = accepts ? 0 : Automaton::huge;
+  for (const Way& way : ways) {
+    const uint32_t cost = Automaton::sum(automaton_.cost(way.state), stacks_[way.stack].cost);
+    info.cost = std::min(info.cost, cost);
+    const uint32_t plain = plain_characters_at(way);
+    if (plain > info.plain) info.plain = plain, info.plain_cost = cost;
+  }
+  ways_.insert(ways_.end(), ways.begin(), ways.end());
+  infos_.push_back(info);
+  rows_.resize(rows_.size() + automaton_.byte_classes(), unknown);
+  candidates.push_back(static_cast<State>(infos_.size() - 1));
+  return candidates.back();
+}
+
+Recognizer::State Recognizer::find_next(State state, uint8_t byte) {
+  open_.clear();
+  for (const Way& way : ways(state)) {
+    for (const Move& move : automaton_.moves(way.state)) {
+      if (move.kind == Move::Kind::Byte && move.first <= byte && byte <= move.last) add(way.stack, move.to);
+    }
+  }
+  const State found = close();
+  return rows_[row_index(state, byte)] = found;
+}
+
+std::optional<uint8_t> Recognizer::only_byte(State state) const {
+  if (accepts(state)) return {};
+  std::optional<uint8_t> only;
+  for (const Way& way : ways(state)) {
+    for (const Move& move : automaton_.moves(way.state)) {
+      if (move.kind != Move::Kind::Byte) continue;
+      if (move.first != move.last || (only && *only != move.first)) return {};
+      only = move.first;
+    }
+  }
+  return only;
+}
+
+std::string Recognizer::shortest(State state) const {
+  if (accepts(state)) return {};
+  Way best{};
+  uint32_t least = UINT32_MAX;
+  for (const Way& way : ways(state)) {
+    const uint32_t cost = Automaton::sum(automaton_.cost(way.state), stacks_[way.stack].cost);
+    if (cost < least) least = cost, best = way;
+  }
+  // The stack, from the bottom to the top, as it changes on the way.
+  std::vector<Stack> stack;
+  for (uint32_t i = best.stack; i != bottom; i = stacks_[i].below) stack.push_back(stacks_[i]);
+  std::reverse(stack.begin(), stack.end());
+  std::string text;
+  const auto loop_on = [&](uint32_t number, uint32_t rounds) {
+    const Automaton::Loop& loop = automaton_.loops()[number];
+    if (rounds >= loop.min) return loop.exit;
+    stack.push_back({.place = number, .count = rounds + 2});
+    return loop.body;
+  };
+  for (uint32_t at = best.state;;) {
+    if (automaton_.is_end(at)) {
+      if (stack.empty()) return text;
+      const Stack top = stack.back();
+      stack.pop_back();
+      at = top.count == 0 ? top.place : loop_on(top.place, top.count - 1);
+      continue;
+    }
+    const Move& move = automaton_.best_move(at);
+    switch (move.kind) {
+      case Move::Kind::Byte: {
+        const auto inside = [&move](uint8_t c) { return move.first <= c && c <= move.last; };
+        text += static_cast<char>(inside('a') ? 'a' : inside('0') ? '0' : inside(' ') ? ' ' : move.first);
+        at = move.to;
+        break;
+      }
+      case Move::Kind::Skip:
+        at = move.to;
+        break;
+      case Move::Kind::Call:
+        if (!automaton_.is_end(move.to)) stack.push_back({.place = move.to});
+        at = move.target;
+        break;
+      case Move::Kind::Loop:
+        at = loop_on(move.target, 0);
+        break;
+    }
+  }
+}
+
+}  // namespace foretell::constrain

@@ -1,0 +1,86 @@
+#include "constrain/token_trie.h"
+
+#include <algorithm>
+
+#include "tokenizer/utf8.h"
+
+namespace foretell::constrain {
+namespace {
+
+// The first eight bytes as a number that sorts as they do.
+uint64_t sort_key(std::string_view bytes) {
+  uint64_t key = 0;
+  for (size_t i = 0; i < 8; i++) key = key << 8 | (i < bytes.size() ? static_cast<uint8_t>(bytes[i]) : 0);
+  return key;
+}
+
+}  // namespace
+
+TokenTrie::TokenTrie(std::vector<Entry> entries) {
+  struct Sorted {
+    uint64_t key;
+    uint32_t entry;
+  };
+  std::vector<Sorted> order(entries.size());
+  size_t bytes = 0;
+  for (uint32_t i = 0; i < entries.size(); i++)
+    order[i] = {sort_key(entries[i].bytes), i}, bytes += entries[i].bytes.size();
+  std::sort(order.begin(), order.end(), [&](const Sorted& a, const Sorted& b) {
+    if (a.key != b.key) return a.key < b.key;
+    const int compared = entries[a.entry].bytes.compare(entries[b.entry].bytes);
+    return compared != 0 ? compared < 0 : entries[a.entry].id < entries[b.entry].id;
+  });
+  nodes_.reserve(bytes / 2 + 2);
+  tokens_.reserve(entries.size());
+  nodes_.push_back({});
+  std::vector<uint32_t> open = {0};  // the way to the last node
+  const auto close_to = [&](size_t depth) {
+    for (; open.size() > depth + 1; open.pop_back()) nodes_[open.back()].next = static_cast<uint32_t>(nodes_.size());
+  };
+  std::string_view last;
+  for (const Sorted& sorted : order) {
+    const Entry& entry = entries[sorted.entry];
+    const auto common = static_cast<size_t>(
+        std::mismatch(last.begin(), last.end(), entry.bytes.begin(), entry.bytes.end()).first - last.begin());
+    close_to(common);
+    for (size_t depth = common; depth < entry.bytes.size(); depth++) {
+      open.push_back(static_cast<uint32_t>(nodes_.size()));
+      nodes_.push_back({.tokens = static_cast<uint32_t>(tokens_.size()),
+                        .depth = static_cast<uint16_t>(depth + 1),
+                        .byte = static_cast<uint8_t>(entry.bytes[depth])});
+    }
+    tokens_.push_back(entry.id);
+    last = entry.bytes;
+  }
+  close_to(0);
+  nodes_[0].next = static_cast<uint32_t>(nodes_.size());
+  nodes_.push_back({.tokens = static_cast<uint32_t>(tokens_.size())});
+  count_characters();
+}
+
+void TokenTrie::count_characters() {
+  std::vector<uint16_t> most(nodes_.size(), 0);  // characters that begin behind the node
+  for (size_t i = nodes_.size() - 1; i-- > 0;) {
+    // Children come behind their parent, so theirs are known.
+    uint16_t behind = 0;
+    for (size_t child = i + 1; child < nodes_[i].next; child = nodes_[child].next) {
+      const bool begins = !tokenization::is_continuation(static_cast<char>(nodes_[child].byte));
+      behind = std::max<uint16_t>(behind, static_cast<uint16_t>(most[child] + (begins ? 1 : 0)));
+    }
+    most[i] = behind;
+    bool inside = false;  // a character that is open at the node
+    for (size_t child = i + 1; child < nodes_[i].next; child = nodes_[child].next)
+      inside = inside || tokenization::is_continuation(static_cast<char>(nodes_[child].byte));
+    nodes_[i].characters = inside || behind >= 255 ? 255 : static_cast<uint8_t>(behind);
+  }
+}
+
+uint32_t TokenTrie::child(uint32_t node, uint8_t byte) const {
+  for (uint32_t i = node + 1; i < nodes_[node].next; i = nodes_[i].next) {
+    if (nodes_[i].byte == byte) return i;
+    if (nodes_[i].byte > byte) break;
+  }
+  return 0;
+}
+
+}  // namespace foretell::constrain

@@ -1,0 +1,49 @@
+// A vocabulary's tokens by their bytes, so that all of them can be tried against a grammar at once.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "constrain/code_points.h"
+#include "foretell/token_id.h"
+
+namespace foretell::constrain {
+
+// The nodes in depth-first order, the root first: the one behind a node is its first child, and `next` is the one
+// behind its subtree.
+class TokenTrie {
+ public:
+  struct Node {
+    uint32_t next = 0;
+    uint32_t tokens = 0;  // its first token in tokens(); its own end where those of the next node begin
+    uint16_t depth = 0;   // bytes from the root
+    uint8_t byte = 0;     // the last of them
+    // The most characters that a token of the subtree has behind the node, where a character begins there; else 255.
+    uint8_t characters = 255;
+  };
+
+  struct Entry {
+    std::string_view bytes;  // not empty
+    TokenId id = 0;
+  };
+  explicit TokenTrie(std::vector<Entry> entries);
+
+  // The last one is no node: it says where the others end.
+  std::span<const Node> nodes() const { return nodes_; }
+  std::span<const TokenId> tokens() const { return tokens_; }
+  std::span<const TokenId> tokens_of(uint32_t first, uint32_t end) const {
+    return std::span(tokens_).subspan(nodes_[first].tokens, nodes_[end].tokens - nodes_[first].tokens);
+  }
+  // The child of a node, or 0.
+  uint32_t child(uint32_t node, uint8_t byte) const;
+
+ private:
+  void count_characters();
+  std::vector<Node> nodes_;
+  std::vector<TokenId> tokens_;
+};
+
+}  // namespace foretell::constrain
