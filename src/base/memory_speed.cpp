@@ -27,16 +27,16 @@ uint64_t read_all(const uint64_t* data, int64_t begin, int64_t end) {
 
 }  // namespace
 
-double measure_read_bandwidth(ThreadPool& pool) {
+double measure_read_bandwidth(ThreadPool& pool, int64_t bytes, int passes) {
   using Clock = std::chrono::steady_clock;
-  const AlignedBuffer<uint64_t> buffer(int64_t{512} << 17);  // 512 MiB, beyond the last-level caches of today
+  const AlignedBuffer<uint64_t> buffer(bytes / static_cast<int64_t>(sizeof(uint64_t)));
   pool.run([&](int thread) {
     const Range mine = share(buffer.size(), thread, pool.size());
     std::memset(buffer.data() + mine.begin, 1, static_cast<size_t>(mine.size()) * sizeof(uint64_t));
   });
   double best = 0;
   std::atomic<uint64_t> sum{0};
-  for (int pass = 0; pass < 8; pass++) {
+  for (int pass = 0; pass < passes; pass++) {
     const auto begin = Clock::now();
     pool.run([&](int thread) {
       const Range mine = share(buffer.size(), thread, pool.size());

@@ -1,5 +1,7 @@
 // `inspect`: the lesson's table, exact counts, tensors and memory.
 #include <catch2/catch.hpp>
+#include <cmath>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "cli/run.h"
@@ -83,7 +85,9 @@ TEST_CASE("inspect lists tensors and memory as stored") {
   const json seen = inspect(folder.path().string(), {"--tensors"});
   CHECK(seen["tied_embeddings"] == true);
   CHECK(seen["tensors"].size() == tiny_tensors().size());
-  CHECK(seen["tensors"][0] == json({{"name", "model.embed_tokens.weight"}, {"dtype", "F32"}, {"shape", {8, 8}}}));
+  CHECK(seen["tensors"][0]["name"] == "model.embed_tokens.weight");
+  CHECK(seen["tensors"][0]["dtype"] == "F32");
+  CHECK(seen["tensors"][0]["shape"] == json({8, 8}));
   const int64_t numbers = 64 + 8 + 64 + 32 + 32 + 64 + 8 + 32 + 32 + 32 + 8;
   CHECK(seen["parameters"] == numbers);
   CHECK(seen["memory"]["weights_bytes"] == 4 * numbers);
@@ -161,4 +165,114 @@ TEST_CASE("the default model is found from anywhere") {
   INFO(installed.err);
   CHECK(installed.code == 0);
   CHECK(contains(installed.out, (prefix.path() / "bin").parent_path().string()));
+}
+
+TEST_CASE("inspect shows tensors as a tree with what their numbers are like") {
+  const Outcome toy = run({"inspect", "toy", "--tensors"});
+  CHECK_THAT(toy.out,
+             Catch::Contains("├ embed_tokens.weight               F32  4×2   -2.000 1.000  0.000 1.118 12.5%") &&
+                 Catch::Contains("│ │ └ up_proj.weight ") && Catch::Contains("model  42\n"));
+  json query;
+  const json seen = inspect("toy", {"--tensors"});
+  for (const json& tensor : seen["tensors"])
+    if (tensor["name"] == "model.layers.0.self_attn.q_proj.weight") query = tensor;
+  CHECK(query["min"] == -1);
+  CHECK(query["max"] == 1);
+  CHECK(query["mean"] == 0);
+  CHECK(query["std"].get<double>() == Approx(std::sqrt(0.5)));
+  CHECK(query["zeros"] == 0.5);
+  // Codes stand for what they are multiplied out to; the scales and biases are no tensors of their own to a person.
+  const Outcome quantized = run({"inspect", "--tensors"});
+  CHECK_THAT(quantized.out, Catch::Contains("4-bit/32 192×576"));
+  CHECK(quantized.out.find("scales") == std::string::npos);
+  CHECK_THAT(run({"inspect", "gpt3", "--tensors"}).out, Catch::Contains("ln_f"));
+}
+
+TEST_CASE("inspect says what a model costs") {
+  const json seen = inspect("smollm2-135m-instruct", {"-c", "100"});
+  // Two operations for each weight of the matrices, and for each number of the keys and values attended to.
+  CHECK(seen["operations"]["per_token"] == 2.0 * (134'515'008 - 35'136));
+  CHECK(seen["operations"]["attention_at_context"] == 2.0 * 30 * 9 * (64 + 64) * 100);
+  CHECK(seen["memory"]["context"] == 100);
+  CHECK(seen["memory"]["kv_bytes"] == 100 * seen["memory"]["kv_bytes_per_token"].get<int64_t>());
+  CHECK(seen["memory"]["precisions"].size() == 5);
+  CHECK(seen["memory"]["precisions"][1]["weights_bytes"] == 4 * 134'515'008);
+  CHECK(seen["machine"]["memory_bytes"] > 0);
+  CHECK(seen["machine"]["read_bandwidth_bytes_per_s"] > 0);
+  CHECK_FALSE(inspect("gpt3")["memory"]["precisions"][0]["weights_bytes"] == 0);
+  // Of experts only those chosen are gone through, and an embedding that is not the unembedding is looked up only.
+  const json experts = inspect((golden / "mixtral").string());
+  CHECK(experts["operations"]["active_parameters"] < 0.9 * experts["parameters"].get<double>());
+}
+
+TEST_CASE("inspect counts the two numbers of a straight line") {
+  const json seen = inspect("linear-regression");
+  CHECK(seen["parameters"] == 2);
+  CHECK(seen["ledger_total"] == 2);
+  CHECK(seen["ledger"].size() == 2);
+  // The least squares of the points on its page.
+  const std::vector<double> x = {1000, 1500, 2000, 2500, 3000}, y = {200000, 270000, 340000, 430000, 490000};
+  double sx = 0, sy = 0, sxx = 0, sxy = 0;
+  for (size_t i = 0; i < x.size(); i++) sx += x[i], sy += y[i], sxx += x[i] * x[i], sxy += x[i] * y[i];
+  const double n = static_cast<double>(x.size()), slope = (n * sxy - sx * sy) / (n * sxx - sx * sx);
+  CHECK(seen["slope"].get<double>() == Approx(slope));
+  CHECK(seen["intercept"].get<double>() == Approx((sy - slope * sx) / n));
+  CHECK_THAT(run({"inspect", "linear-regression"}).out, Catch::Contains("x = 1800 gives y = 316400"));
+  CHECK(run({"next", "-m", "linear-regression", "-p", "x"}).code == 1);
+}
+
+TEST_CASE("inspect compares two models") {
+  const TempFolder a, b;
+  write_tiny_model(a);
+  auto config = tiny_config();
+  config["rope_theta"] = 5000;
+  b.write("config.json", config.dump());
+  b.write("model.safetensors", safetensors(tiny_tensors(), 0.25f));
+  const json seen = inspect(a.path(), {"--diff", b.path()});
+  CHECK(seen["config"] == json::array({{{"key", "rope_theta"}, {"there", 5000}}}));
+  CHECK(seen["distance"] == 1.0);
+  CHECK(seen["tensors"].size() == tiny_tensors().size());
+  CHECK(seen["tensors"][0]["largest"] == 0.125);
+  CHECK(seen["tensors"][0]["cosine"].get<double>() == Approx(1));
+  const Outcome text = run({"inspect", a.path(), "--diff", b.path()});
+  CHECK_THAT(text.out, Catch::Contains("11 tensors in both, 0 of them the same") && Catch::Contains("100.00 %"));
+  CHECK_THAT(run({"inspect", a.path(), "--diff", a.path()}).out,
+             Catch::Contains("The configs are the same.") && Catch::Contains("11 of them the same"));
+  CHECK_THAT(run({"inspect", "gpt3", "--diff", a.path()}).out, Catch::Contains("vocab_size"));
+  CHECK(run({"inspect", "gpt3", "--diff", "nothing-like-it"}).code == 2);
+}
+
+TEST_CASE("inspect --check finds what is there twice, and every model of the reference whole") {
+  for (const auto& entry : fs::directory_iterator(golden)) {
+    const Outcome outcome = run({"inspect", "--check", entry.path()});
+    INFO(entry.path().string() << outcome.err);
+    CHECK(outcome.code == 0);
+  }
+  for (const auto& entry : fs::directory_iterator(golden / "../gguf/families"))
+    if (entry.path().extension() == ".gguf") CHECK(run({"inspect", "--check", entry.path()}).code == 0);
+  CHECK(run({"inspect", "--check", golden / "../gguf/llama.gguf"}).code == 0);  // biases in the rotary order
+  // A layer that is a copy of another one.
+  const TempFolder folder;
+  auto config = tiny_config();
+  config["num_hidden_layers"] = 2;
+  folder.write("config.json", config.dump());
+  auto tensors = tiny_tensors();
+  for (const auto& [name, shape] : tiny_tensors())
+    if (const size_t at = name.find(".0."); at != std::string::npos)
+      tensors[std::string(name).replace(at, 3, ".1.")] = shape;
+  std::string file = safetensors(tensors);
+  folder.write("model.safetensors", file);
+  CHECK(run({"inspect", "--check", folder.path()}).code == 0);  // all numbers are one: nothing can be said
+  // Each float of the file gets a value of its own row, the same in every tensor.
+  const size_t header = 8 + static_cast<size_t>(static_cast<unsigned char>(file[0])) +
+                        256 * static_cast<size_t>(static_cast<unsigned char>(file[1]));
+  for (size_t at = header, i = 0; at + 4 <= file.size(); at += 4, i++) {
+    const float value = static_cast<float>(i % 16);
+    std::memcpy(file.data() + at, &value, sizeof value);
+  }
+  folder.write("model.safetensors", file);
+  const Outcome twice = run({"inspect", "--check", folder.path()});
+  CHECK(twice.code == 1);
+  CHECK(twice.errors().size() == 1);
+  CHECK_THAT(twice.err, Catch::Contains("two matrices have the same numbers"));
 }
