@@ -38,7 +38,7 @@ std::string alternatives(const ScoredText::Surprise& surprise, const Tokenizer* 
   std::string text;
   for (const TokenLogprob& t : surprise.top) {
     const std::string name = tokenizer ? shown_token(tokenizer->token_bytes(t.id), 16) : "#" + std::to_string(t.id);
-    text += fmt::format("{}{} {:.0f} %", text.empty() ? "" : ", ", name, 100 * std::exp(t.logprob));
+    text += fmt::format("{}{} {:.0f} %", text.empty() ? "" : " · ", name, 100 * std::exp(t.logprob));
   }
   return text;
 }
