@@ -93,6 +93,11 @@ std::string signed_bar(double part, int half) {
   return part < 0 ? blanks(half - filled) + cells + "│" : blanks(half) + "│" + cells;
 }
 
+std::string word_text(const Word& word) {
+  const std::string text = visible(word.text);
+  return word.ids.size() > 1 ? text + " (" + std::to_string(word.ids.size()) + " tokens)" : text;
+}
+
 void DirectionCommand::print_table(const std::vector<std::pair<double, Word>>& terms) {
   const Terminal& terminal = context_.out_terminal;
   for (const auto& [sign, word] : terms)
@@ -100,7 +105,7 @@ void DirectionCommand::print_table(const std::vector<std::pair<double, Word>>& t
   int width = 4;
   double largest = 0;
   for (const Projected& p : found_) {
-    width = std::max(width, display_width(visible(p.word.text)));
+    width = std::max(width, display_width(word_text(p.word)));
     largest = std::max(largest, std::abs(p.projection));
   }
   const int rank_width = static_cast<int>(std::to_string(found_.size()).size());
@@ -109,14 +114,11 @@ void DirectionCommand::print_table(const std::vector<std::pair<double, Word>>& t
   const int half = std::clamp((terminal.width - display_width(head) - 4) / 2, 4, 20);
   size_t rank = 0;
   for (const Projected& p : found_) {
-    const std::string several =
-        p.word.ids.size() > 1 ? "  " + std::to_string(p.word.ids.size()) + " tokens" : std::string();
-    std::string line = pad_left(std::to_string(++rank), rank_width) + "  " + pad_right(visible(p.word.text), width) +
+    std::string line = pad_left(std::to_string(++rank), rank_width) + "  " + pad_right(word_text(p.word), width) +
                        pad_left(fmt::format("{:+.4f}", p.projection), 12) +
                        pad_left(fmt::format("{:+.4f}", p.cosine), 9) + "  " +
                        styled(terminal.color, p.projection < 0 ? "33" : "36",
-                              signed_bar(largest > 0 ? p.projection / largest : 0, half)) +
-                       styled(terminal.color, "2", several);
+                              signed_bar(largest > 0 ? p.projection / largest : 0, half));
     context_.out.write(line + "\n");
   }
 }

@@ -119,8 +119,12 @@ Inspection::Machine this_machine(const Context& context) {
   machine.memory_bytes = machine_memory();
   ThreadPool pool(static_cast<int>(context.options.threads.value_or(available_cores())));
   machine.threads = pool.size();
-  // Less than `bench` takes: it is to be seen at once.
-  machine.read_bandwidth = measure_read_bandwidth(pool, int64_t{128} << 20, 3);
+  try {
+    // Less than `bench` takes: it is to be seen at once.
+    machine.read_bandwidth = measure_read_bandwidth(pool, int64_t{128} << 20, 3);
+  } catch (const Error&) {
+    spdlog::debug("there is too little memory to measure how fast it is read");
+  }
   return machine;
 }
 

@@ -131,7 +131,7 @@ std::string fit_text(const Inspection& seen, const Inspection::Weights& weights)
   if (memory > 0 && weights.bytes > memory) return "does not fit";
   constexpr double caches = 16e6;  // what is smaller may stay in them
   std::string text = memory > 0 && weights.bytes + kv_bytes(seen) > memory ? "fits, but not so many tokens" : "fits";
-  if (weights.active < caches) return text;
+  if (weights.active < caches || seen.machine.read_bandwidth == 0) return text;
   const double tokens = seen.machine.read_bandwidth / weights.active;
   return text + fmt::format(", at most {:.{}f} tokens/s", tokens, tokens < 10 ? 2 : 0);
 }
@@ -146,9 +146,12 @@ std::string memory_lines(const Inspection& seen, const Terminal& terminal) {
             pad_left(human_bytes(w.bytes + kv_bytes(seen)), width) + "  " + fit_text(seen, w) + "\n";
   text += fmt::format("           keys and values: {} a token, {} for {}\n", counted(seen.kv_bytes_per_token, "byte"),
                       human_bytes(kv_bytes(seen)), counted(seen.context, "token"));
-  return text + fmt::format("Machine    {}read at {:.1f} GB/s by {}\n",
-                            m.memory_bytes > 0 ? human_bytes(static_cast<double>(m.memory_bytes)) + " of memory, " : "",
-                            m.read_bandwidth / 1e9, counted(m.threads, "thread"));
+  std::string machine;
+  if (m.memory_bytes > 0) machine = human_bytes(static_cast<double>(m.memory_bytes)) + " of memory";
+  if (m.read_bandwidth > 0)
+    machine += fmt::format("{}read at {:.1f} GB/s by {}", machine.empty() ? "" : ", ", m.read_bandwidth / 1e9,
+                           counted(m.threads, "thread"));
+  return machine.empty() ? text : text + "Machine    " + machine + "\n";
 }
 
 std::string human_count(double count) {

@@ -61,6 +61,14 @@ class EndingsCommand {
   int64_t labelled_ = 0;
 };
 
+// Of a sentence the blanks need no mark.
+std::string shown_ending(const std::string& text, int width) {
+  std::string shown = shown_token(text, width);
+  const std::string mark = "␣";
+  for (size_t at; (at = shown.find(mark)) != std::string::npos;) shown.replace(at, mark.size(), " ");
+  return shown;
+}
+
 // Of a share of n trials: the standard deviation of the mean, from the sample's own variance.
 double standard_error(double share, int64_t n) {
   return n > 1 ? std::sqrt(share * (1 - share) / static_cast<double>(n - 1)) : 0;
@@ -83,7 +91,6 @@ std::vector<TokenId> EndingsCommand::baseline() const {
 Answer EndingsCommand::answer(const EndingsQuestion& question, EndingScorer& given, EndingScorer& alone) const {
   Answer answer;
   for (const std::string& ending : question.endings) {
-    stop_if_interrupted();
     const std::string text = joined_ending(question.beginning, ending);
     std::vector<TokenSpan> spans = encode_prompt(*source_->tokenizer(), question.beginning + text, special_);
     // What is added behind a text is no part of its ending.
@@ -147,12 +154,12 @@ void EndingsCommand::print_table(const EndingsQuestion& question, const Answer& 
   const int label_width = std::max(20, terminal.width - 48);
   int widest = 6;
   for (const std::string& ending : question.endings)
-    widest = std::max(widest, std::min(label_width, display_width(shown_token(ending, label_width))));
+    widest = std::max(widest, std::min(label_width, display_width(shown_ending(ending, label_width))));
   context_.out.write(
       styled(terminal.color, "2", pad_right("ending", widest) + "  tokens      sum  a token   a byte     gain") + "\n");
   for (const size_t i : order) {
     const auto values = answer.endings[i].values();
-    std::string line = pad_right(shown_token(question.endings[i], label_width), widest) +
+    std::string line = pad_right(shown_ending(question.endings[i], label_width), widest) +
                        fmt::format("{:8}", answer.endings[i].ids.size());
     for (size_t m = 0; m < measures.size(); m++) {
       std::string number = fmt::format("{:9.{}f}", values[m], m == 2 ? 3 : 2);
@@ -192,25 +199,29 @@ void EndingsCommand::run(const std::vector<EndingsQuestion>& questions) {
   const InterruptGuard guard;
   const bool one = questions.size() == 1;
   nlohmann::ordered_json results = nlohmann::ordered_json::array();
-  for (size_t i = 0; i < questions.size(); i++) {
-    progress.update(static_cast<double>(i) / static_cast<double>(questions.size()));
-    const EndingsQuestion& question = questions[i];
+  size_t done = 0;
+  for (; done < questions.size(); done++) {
+    progress.update(static_cast<double>(done) / static_cast<double>(questions.size()));
+    const EndingsQuestion& question = questions[done];
+    if (interrupted()) break;
     const Answer result = answer(question, given, alone);
     if (question.label) count(result, *question.label);
-    nlohmann::ordered_json entry = context_.options.json ? document(result) : nlohmann::ordered_json();
-    if (question.label) entry["label"] = *question.label;
-    if (context_.options.json) results.push_back(std::move(entry));
-    if (one && !context_.options.json) print_table(question, result);
+    if (context_.options.json) {
+      results.push_back(document(result));
+      if (question.label) results.back()["label"] = *question.label;
+    } else if (one) {
+      print_table(question, result);
+    }
   }
   progress.clear();
   if (context_.options.json) {
-    nlohmann::ordered_json out = {{"questions", questions.size()}, {"labelled", labelled_}};
+    nlohmann::ordered_json out = {{"questions", done}, {"labelled", labelled_}};
     if (labelled_ > 0) out["accuracy"] = accuracies();
-    if (one) out.update(results[0]);
+    if (one && done > 0) out.update(results[0]);
     if (!one) out["results"] = std::move(results);
     return context_.print_json(out);
   }
-  if (!one) print_accuracies(questions.size());
+  if (!one) print_accuracies(done);
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// docs/lesson.md: every command on the page prints what stands below it.
+// docs/lesson.md and docs/score.md: every command on the page prints what stands below it.
 #include <catch2/catch.hpp>
 #include <sstream>
 
@@ -69,11 +69,9 @@ std::string together(const std::vector<std::string>& lines) {
   return text;
 }
 
-}  // namespace
-
-TEST_CASE("every command of the lesson prints what its page shows") {
-  const std::vector<Step> steps = steps_of(read_file(std::string(FORETELL_SOURCE_DIR) + "/docs/lesson.md"));
-  CHECK(steps.size() > 15);
+void check_page(const std::string& name, size_t least) {
+  const std::vector<Step> steps = steps_of(read_file(std::string(FORETELL_SOURCE_DIR) + "/docs/" + name));
+  CHECK(steps.size() >= least);
   for (const Step& step : steps) {
     const std::vector<std::string> lines = printed(step.command);
     INFO("$ " << step.command << "\nprinted:\n" << together(lines) << "shown:\n" << together(step.shown));
@@ -81,3 +79,8 @@ TEST_CASE("every command of the lesson prints what its page shows") {
     CHECK(fits(lines, 0, step.shown, 0));
   }
 }
+
+}  // namespace
+
+TEST_CASE("every command of the lesson prints what its page shows") { check_page("lesson.md", 18); }
+TEST_CASE("every command of the page on scoring prints what it shows") { check_page("score.md", 2); }
