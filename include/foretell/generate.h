@@ -135,6 +135,7 @@ Generation generate(Model& model, const Tokenizer* tokenizer, Sequence& sequence
 // has them there already.
 std::vector<TokenSpan> encode_prompt(const Tokenizer& tokenizer, std::string_view text, bool special = true);
 std::vector<TokenId> prompt_ids(const Tokenizer& tokenizer, std::string_view text, bool special = true);
+std::vector<TokenSpan> encode_prompt(const Tokenizer& tokenizer, std::span<const TextPart> parts, bool special = true);
 
 // Throws Error, naming both, where the tokens of a draft model are not those of the model that it guesses for.
 void check_same_tokens(const Tokenizer& tokenizer, const std::filesystem::path& model, const Tokenizer& draft,

@@ -31,6 +31,13 @@ struct EncodeOptions {
   bool parse_special = true;  // recognize special tokens that are written in the text
 };
 
+// A part of a text that is put together of several, as a conversation is of a template's words and of what people
+// wrote.
+struct TextPart {
+  std::string_view text;
+  bool parse_special = true;  // false: special tokens that are written in it, wholly or with a neighbour, are text
+};
+
 class Tokenizer {
  public:
   // From a folder that holds tokenizer.json, or from such a file. Throws Error, also where the file names a component
@@ -47,6 +54,10 @@ class Tokenizer {
   // the text needs an unknown token that the vocabulary lacks.
   std::vector<TokenId> encode(std::string_view text, EncodeOptions options = {}) const;
   std::vector<TokenSpan> encode_with_offsets(std::string_view text, EncodeOptions options = {}) const;
+  // The parts' texts one behind the other are one text, whose offsets are given; only where special tokens are looked
+  // for differs. options.parse_special false: in no part.
+  std::vector<TokenId> encode(std::span<const TextPart> parts, EncodeOptions options = {}) const;
+  std::vector<TokenSpan> encode_with_offsets(std::span<const TextPart> parts, EncodeOptions options = {}) const;
 
   // Bytes that do not form UTF-8 come out as U+FFFD. Ids outside the vocabulary stand for nothing.
   std::string decode(std::span<const TokenId> ids, bool skip_special = false) const;

@@ -5,7 +5,12 @@
 namespace foretell {
 
 std::vector<TokenSpan> encode_prompt(const Tokenizer& tokenizer, std::string_view text, bool special) {
-  std::vector<TokenSpan> spans = tokenizer.encode_with_offsets(text, {.add_special = special});
+  const TextPart part{.text = text};
+  return encode_prompt(tokenizer, std::span(&part, 1), special);
+}
+
+std::vector<TokenSpan> encode_prompt(const Tokenizer& tokenizer, std::span<const TextPart> parts, bool special) {
+  std::vector<TokenSpan> spans = tokenizer.encode_with_offsets(parts, {.add_special = special});
   if (!special) return spans;
   const auto added = [](const TokenSpan& span) { return span.start == span.end; };
   const auto same = [](const TokenSpan& x, const TokenSpan& y) { return x.id == y.id; };

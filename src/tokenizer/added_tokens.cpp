@@ -32,6 +32,13 @@ bool stands_alone(std::string_view text, size_t begin, size_t end) {
   return end == text.size() || !is_word(next_character(text, end));
 }
 
+// Whether one of the ranges, which are in order, has a byte of `part`.
+bool overlaps(std::span<const Origin> ranges, Origin part) {
+  const auto ends_before = [](const Origin& range, size_t at) { return range.end <= at; };
+  const auto range = std::lower_bound(ranges.begin(), ranges.end(), part.start, ends_before);
+  return range != ranges.end() && range->start < part.end;
+}
+
 }  // namespace
 
 void StringMatcher::finish() {
@@ -46,13 +53,16 @@ void StringMatcher::finish() {
   }
 }
 
-bool StringMatcher::find(std::string_view text, size_t from, Found& found) const {
+bool StringMatcher::find(std::string_view text, size_t from, Found& found, const Accept* accept) const {
   for (size_t begin = from; begin < text.size(); ++begin) {
     Range range = by_first_[static_cast<unsigned char>(text[begin])];
     // The entries that agree with the text so far are a range of the sorted list; the one that ends here is its first.
     const Entry* longest = nullptr;
     for (size_t length = 1; range.begin < range.end; ++length) {
-      if (entries_[range.begin].text.size() == length) longest = &entries_[range.begin++];
+      if (const Entry& entry = entries_[range.begin]; entry.text.size() == length) {
+        if (!accept || (*accept)({begin, begin + length, entry.id})) longest = &entry;
+        ++range.begin;
+      }
       if (begin + length == text.size()) break;
       const char next = text[begin + length];
       const auto less = [&](const Entry& entry, char c) {
@@ -104,15 +114,22 @@ AddedTokens::AddedTokens(std::vector<AddedToken> tokens, const Vocabulary& model
   for (StringMatcher& matcher : matchers_) matcher.finish();
 }
 
-void AddedTokens::cut(const Piece& piece, bool normalized, bool skip_special, OnToken on_token,
+void AddedTokens::cut(const Piece& piece, bool normalized, const SpecialParsing& special, OnToken on_token,
                       PieceSink on_text) const {
   const StringMatcher& matcher = matchers_[normalized];
   const std::string_view text = piece.text;
   size_t done = 0;
   StringMatcher::Found found{};
-  for (size_t from = 0; !matcher.empty() && matcher.find(text, from, found); from = found.end) {
+  const auto accept_found = [&](const StringMatcher::Found& one) {
+    return !is_special(one.id) || !overlaps(special.plain, piece.origin(one.begin, one.end));
+  };
+  const StringMatcher::Accept accept(accept_found);
+  const auto find_next = [&](size_t from) {
+    return !matcher.empty() && matcher.find(text, from, found, special.plain.empty() ? nullptr : &accept);
+  };
+  for (size_t from = 0; find_next(from); from = found.end) {
     const AddedToken& added = token(found.id);
-    if (skip_special && special_.find(added.content)) continue;
+    if (!special.anywhere && special_.find(added.content)) continue;
     if (added.single_word && !stands_alone(text, found.begin, found.end)) continue;
     const size_t begin = added.lstrip ? std::max(before_white_space(text, found.begin), done) : found.begin;
     const size_t end = added.rstrip ? behind_white_space(text, found.end) : found.end;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,9 @@ class StringMatcher {
   void add(std::string text, TokenId id) { entries_.push_back({std::move(text), id}); }
   void finish();
   bool empty() const { return entries_.empty(); }
-  // The first place at `from` or behind it where one begins.
-  bool find(std::string_view text, size_t from, Found& found) const;
+  // The first place at `from` or behind it where one begins that is accepted; without `accept` (null) all are.
+  using Accept = FunctionRef<bool(const Found&)>;
+  bool find(std::string_view text, size_t from, Found& found, const Accept* accept = nullptr) const;
 
  private:
   struct Entry {
@@ -47,6 +49,12 @@ class StringMatcher {
   std::array<Range, 256> by_first_;  // the entries that begin with a byte
 };
 
+// Where special tokens are looked for.
+struct SpecialParsing {
+  bool anywhere = true;
+  std::span<const Origin> plain = {};  // not in these ranges of the input, which are in order
+};
+
 class AddedTokens {
  public:
   AddedTokens() = default;
@@ -55,10 +63,10 @@ class AddedTokens {
   AddedTokens(std::vector<AddedToken> tokens, const Vocabulary& model, const Normalizer* normalizer);
 
   // Cuts the text at the tokens that are looked for before (`normalized` false) or after normalization. `on_token` gets
-  // the token, with the white space that it takes; `on_text` what lies between. With `skip_special` special tokens are
-  // text.
+  // the token, with the white space that it takes; `on_text` what lies between.
   using OnToken = FunctionRef<void(TokenId id, const Piece& piece)>;
-  void cut(const Piece& piece, bool normalized, bool skip_special, OnToken on_token, PieceSink on_text) const;
+  void cut(const Piece& piece, bool normalized, const SpecialParsing& special, OnToken on_token,
+           PieceSink on_text) const;
 
   std::optional<TokenId> find(std::string_view content) const { return names_.find(content); }
   bool contains(TokenId id) const { return index(id) >= 0; }

@@ -88,41 +88,42 @@ Tokenizer::Implementation::Implementation(const JsonNode& root) {
   if (const auto node = root.find("decoder")) decoder_ = Decoder(*node);
 }
 
-void Tokenizer::Implementation::run(std::string_view text, EncodeOptions options, bool with_origins,
+void Tokenizer::Implementation::run(std::string_view text, EncodeOptions options, PlainRanges plain, bool with_origins,
                                     TokenSink& sink) const {
   const Loan workspace(*this);
-  const bool normalize_with_origins = with_origins || (pre_tokenizer_.steps && pre_tokenizer_.steps->needs_origins());
+  const bool normalize_with_origins =
+      with_origins || !plain.empty() || (pre_tokenizer_.steps && pre_tokenizer_.steps->needs_origins());
   const auto tokenize = [&](const Piece& piece) { model_->tokenize(piece, *workspace, sink); };
   const auto pre_tokenize = [&](const Piece& piece) {
     pre_tokenizer_.steps ? pre_tokenizer_.steps->split(piece, with_origins, tokenize) : tokenize(piece);
   };
   const auto on_token = [&](TokenId id, const Piece& piece) { sink.add(id, piece, 0, piece.text.size()); };
-  const auto cut_normalized = [&](const Piece& piece) {
-    added_.cut(piece, true, !options.parse_special, on_token, pre_tokenize);
-  };
+  const SpecialParsing special{options.parse_special, plain};
+  const auto cut_normalized = [&](const Piece& piece) { added_.cut(piece, true, special, on_token, pre_tokenize); };
   const auto normalize = [&](const Piece& piece) {
     if (!normalizer_) return cut_normalized(piece);
     const Text normalized = normalizer_->normalize(piece, normalize_with_origins);
     if (!normalized.piece().empty()) cut_normalized(normalized.piece());
   };
-  const auto cut = [&](const Piece& piece) { added_.cut(piece, false, !options.parse_special, on_token, normalize); };
+  const auto cut = [&](const Piece& piece) { added_.cut(piece, false, special, on_token, normalize); };
   if (is_utf8(text)) return cut({.text = text});
   const Text repaired = repair(text, normalize_with_origins);
   cut(repaired.piece());
 }
 
-std::vector<TokenId> Tokenizer::Implementation::encode(std::string_view text, EncodeOptions options) const {
+std::vector<TokenId> Tokenizer::Implementation::encode(std::string_view text, EncodeOptions options,
+                                                       PlainRanges plain) const {
   std::vector<TokenId> ids;
   TokenSink sink(ids);
-  run(text, options, false, sink);
+  run(text, options, plain, false, sink);
   return options.add_special ? post_processor_.process(std::move(ids)) : ids;
 }
 
-std::vector<TokenSpan> Tokenizer::Implementation::encode_with_offsets(std::string_view text,
-                                                                      EncodeOptions options) const {
+std::vector<TokenSpan> Tokenizer::Implementation::encode_with_offsets(std::string_view text, EncodeOptions options,
+                                                                      PlainRanges plain) const {
   std::vector<TokenSpan> spans;
   TokenSink sink(spans);
-  run(text, options, true, sink);
+  run(text, options, plain, true, sink);
   cover(spans, text.size());
   return options.add_special ? post_processor_.process(std::move(spans), text.size()) : spans;
 }

@@ -17,8 +17,11 @@ class Tokenizer::Implementation {
  public:
   explicit Implementation(const tokenization::JsonNode& root);
 
-  std::vector<TokenId> encode(std::string_view text, EncodeOptions options) const;
-  std::vector<TokenSpan> encode_with_offsets(std::string_view text, EncodeOptions options) const;
+  // No special token that has bytes of `plain` is recognized; its ranges are in order.
+  using PlainRanges = std::span<const tokenization::Origin>;
+  std::vector<TokenId> encode(std::string_view text, EncodeOptions options, PlainRanges plain = {}) const;
+  std::vector<TokenSpan> encode_with_offsets(std::string_view text, EncodeOptions options,
+                                             PlainRanges plain = {}) const;
 
   std::string_view name(TokenId id) const;
   // What the decoder gets for an id; nothing for an unknown one.
@@ -31,7 +34,8 @@ class Tokenizer::Implementation {
 
  private:
   class Loan;  // of a workspace
-  void run(std::string_view text, EncodeOptions options, bool with_origins, tokenization::TokenSink& sink) const;
+  void run(std::string_view text, EncodeOptions options, PlainRanges plain, bool with_origins,
+           tokenization::TokenSink& sink) const;
 
   std::unique_ptr<tokenization::Normalizer> normalizer_;  // null: none
   tokenization::PreTokenizerPlan pre_tokenizer_;

@@ -24,6 +24,17 @@ simdjson::dom::element parse(simdjson::dom::document& document, std::string_view
   return root;
 }
 
+struct JoinedText {
+  explicit JoinedText(std::span<const TextPart> parts) {
+    for (const TextPart& part : parts) {
+      if (!part.parse_special && !part.text.empty()) plain.push_back({text.size(), text.size() + part.text.size()});
+      text += part.text;
+    }
+  }
+  std::string text;
+  std::vector<Origin> plain;  // where no special tokens are looked for
+};
+
 }  // namespace
 
 Tokenizer::Tokenizer(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
@@ -54,6 +65,16 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text, EncodeOptions opti
 
 std::vector<TokenSpan> Tokenizer::encode_with_offsets(std::string_view text, EncodeOptions options) const {
   return implementation_->encode_with_offsets(text, options);
+}
+
+std::vector<TokenId> Tokenizer::encode(std::span<const TextPart> parts, EncodeOptions options) const {
+  const JoinedText joined(parts);
+  return implementation_->encode(joined.text, options, joined.plain);
+}
+
+std::vector<TokenSpan> Tokenizer::encode_with_offsets(std::span<const TextPart> parts, EncodeOptions options) const {
+  const JoinedText joined(parts);
+  return implementation_->encode_with_offsets(joined.text, options, joined.plain);
 }
 
 std::string Tokenizer::decode(std::span<const TokenId> ids, bool skip_special) const {

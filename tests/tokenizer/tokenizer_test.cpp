@@ -9,6 +9,7 @@
 #include <thread>
 
 using foretell::StreamDecoder;
+using foretell::TextPart;
 using foretell::TokenId;
 using foretell::Tokenizer;
 
@@ -145,6 +146,38 @@ TEST_CASE("special tokens in a text are text where they are not asked for") {
   CHECK(std::find(plain.begin(), plain.end(), *end) == plain.end());
   CHECK(tokenizer.decode(plain) == text);
   CHECK(tokenizer.decode(tokenizer.encode(text), true) == "hi");
+}
+
+TEST_CASE("parts are one text, in which special tokens are found within the parts that parse them") {
+  for (const char* name : {"bytelevel_gpt2", "split_qwen_nfc", "llama2_sp"}) {
+    INFO(name);
+    const Tokenizer tokenizer = load(name);
+    const char* end = std::string_view(name) == "llama2_sp" ? "</s>" : "<|im_end|>";
+    const TokenId id = tokenizer.find(end).value();
+    const auto count = [&](std::vector<TextPart> parts) {
+      const auto ids = tokenizer.encode(parts, {.add_special = false});
+      std::string text;
+      for (const TextPart& part : parts) text += part.text;
+      if (std::string_view(name) != "llama2_sp") CHECK(tokenizer.decode(ids) == text);
+      const auto spans = tokenizer.encode_with_offsets(parts, {.add_special = false});
+      CHECK(spans.back().end == text.size());
+      CHECK(std::equal(ids.begin(), ids.end(), spans.begin(), spans.end(),
+                       [](TokenId one, const foretell::TokenSpan& span) { return one == span.id; }));
+      return std::count(ids.begin(), ids.end(), id);
+    };
+    const std::string_view text = end, first = text.substr(0, 2), rest = text.substr(2);
+    CHECK(count({{"hi"}, {end}}) == 1);
+    CHECK(count({{"hi"}, {end, false}}) == 0);
+    CHECK(count({{"hi", false}, {end}, {"x", false}}) == 1);
+    CHECK(count({{first}, {rest}}) == 1);  // one text
+    CHECK(count({{first, false}, {rest}}) == 0);
+    CHECK(count({{first}, {rest, false}}) == 0);
+    CHECK(count({{first}, {"", false}, {rest}}) == 1);
+    CHECK(count({{first, false}, {end}, {end, false}, {rest}, {end}}) == 2);
+    const TextPart whole{"a b"}, pieces[] = {{"a"}, {" b", false}};
+    CHECK(tokenizer.encode(std::span(&whole, 1)) == tokenizer.encode(pieces));
+    CHECK(tokenizer.encode(pieces) == tokenizer.encode("a b"));
+  }
 }
 
 TEST_CASE("ids outside of the vocabulary stand for nothing") {
