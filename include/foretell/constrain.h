@@ -33,6 +33,9 @@ class Grammar {
   static Grammar regex(std::string_view regex);
   // GBNF as llama.cpp documents it; the text is `root`.
   static Grammar gbnf(std::string_view text, const std::string& source = {});
+  // The JSON text, in one line, of a value that is valid by a JSON schema (draft 2020-12).
+  static Grammar json_schema(std::string_view schema, const std::string& source = {});
+  static Grammar json_object();  // of any object
 
   // Whether a text is a whole one. Throws Error where it can be read in too many ways.
   bool matches(std::string_view text) const;
@@ -55,12 +58,16 @@ class Constraint {
   Constraint& operator=(Constraint&&) noexcept;
   ~Constraint();
 
+  // Another grammar for the same tokens; quick, as the vocabulary is ready. Throws Error like the constructor.
+  Constraint with_grammar(const Grammar& grammar) const;
+
   // The tokens of one way to write a whole text, about the shortest.
   int64_t shortest() const;
 
  private:
   friend class ConstrainedText;
   class Implementation;
+  explicit Constraint(std::unique_ptr<Implementation> implementation);
   std::unique_ptr<Implementation> implementation_;
 };
 

@@ -18,6 +18,9 @@ std::optional<Grammar> ConstraintFlags::read() const {
   if (regex) return from_flag("--regex", [this] { return Grammar::regex(*regex); });
   if (grammar) return from_flag("--grammar", [this] { return Grammar::gbnf(*grammar); });
   if (grammar_file) return Grammar::gbnf(read_input(*grammar_file), *grammar_file);
+  if (json_schema) return from_flag("--json-schema", [this] { return Grammar::json_schema(*json_schema); });
+  if (json_schema_file) return Grammar::json_schema(read_input(*json_schema_file), *json_schema_file);
+  if (json_object) return Grammar::json_object();
   return {};
 }
 
@@ -26,6 +29,9 @@ void add_constraint_options(CLI::App& command, ConstraintFlags& flags) {
       add_text(command, "--regex", flags.regex, "RE", "The whole text matches this regular expression"),
       add_text(command, "--grammar", flags.grammar, "TEXT", "The text is the `root` of this grammar (GBNF)"),
       add_text(command, "--grammar-file", flags.grammar_file, "FILE", "The same from a file"),
+      add_text(command, "--json-schema", flags.json_schema, "JSON", "A JSON value that is valid by this schema"),
+      add_text(command, "--json-schema-file", flags.json_schema_file, "FILE", "The same from a file"),
+      add_switch(command, "--json-object", flags.json_object, "Any JSON object"),
   };
   for (CLI::Option* option : options) {
     option->group("Form of the text (docs/constrained.md)");

@@ -10,9 +10,9 @@
 namespace foretell::cli {
 
 struct ConstraintFlags {
-  std::optional<std::string> regex, grammar, grammar_file;
+  std::optional<std::string> regex, grammar, grammar_file, json_schema, json_schema_file;
+  bool json_object = false;
 
-  bool given() const { return regex || grammar || grammar_file; }
   // The form that was asked for; none where no flag was given. Throws UsageError for what is wrong in a flag's value,
   // and Error for what is wrong in a file.
   std::optional<Grammar> read() const;

@@ -30,10 +30,11 @@ std::string_view whole_characters(std::string_view text) {
 
 class Constraint::Implementation {
  public:
-  Implementation(const Grammar& grammar, const Tokenizer& tokenizer, std::span<const TokenId> end_ids)
-      : vocabulary(tokenizer),
-        recognizer(grammar.parts().automaton_for(vocabulary.characters())),
-        masks(recognizer, vocabulary, end_ids) {}
+  Implementation(const Grammar& grammar, std::shared_ptr<const Vocabulary> tokens, std::span<const TokenId> ends)
+      : vocabulary(std::move(tokens)),
+        end_ids(ends.begin(), ends.end()),
+        recognizer(grammar.parts().automaton_for(vocabulary->characters())),
+        masks(recognizer, *vocabulary, end_ids) {}
 
   // Forgets what was found out where it has become much; states of an earlier epoch are no longer valid.
   void limit_memory() {
@@ -43,17 +44,24 @@ class Constraint::Implementation {
     epoch++;
   }
 
-  Vocabulary vocabulary;
+  const std::shared_ptr<const Vocabulary> vocabulary;
+  const std::vector<TokenId> end_ids;
   Recognizer recognizer;
   TokenMasks masks;
   uint64_t epoch = 0;
 };
 
 Constraint::Constraint(const Grammar& grammar, const Tokenizer& tokenizer, std::span<const TokenId> end_ids)
-    : implementation_(std::make_unique<Implementation>(grammar, tokenizer, end_ids)) {}
+    : implementation_(
+          std::make_unique<Implementation>(grammar, std::make_shared<const Vocabulary>(tokenizer), end_ids)) {}
+Constraint::Constraint(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
 Constraint::Constraint(Constraint&&) noexcept = default;
 Constraint& Constraint::operator=(Constraint&&) noexcept = default;
 Constraint::~Constraint() = default;
+
+Constraint Constraint::with_grammar(const Grammar& grammar) const {
+  return Constraint(std::make_unique<Implementation>(grammar, implementation_->vocabulary, implementation_->end_ids));
+}
 
 int64_t Constraint::shortest() const {
   const auto& tokens = implementation_->masks.completion(implementation_->recognizer.start());
@@ -109,15 +117,15 @@ std::span<const TokenId> ConstrainedText::forced(int64_t left) {
   }
   text.resize(whole_characters(text).size());
   if (text.empty() || !tokenization::is_utf8(text)) return {};
-  forced_ = constraint_->vocabulary.encode(text);
+  forced_ = constraint_->vocabulary->encode(text);
   if (forced_.empty()) return {};
   // A token may reach beyond the forced text: from the first place on where one does, the model chooses.
   Recognizer::State state = state_;
   size_t at = 0, count = 0;
   for (; count < forced_.size(); count++) {
     const std::string_view rest = std::string_view(text).substr(at);
-    if (rest.size() < constraint_->vocabulary.longest() && masks.reaches_beyond(state, rest)) break;
-    const std::string_view token = constraint_->vocabulary.bytes(forced_[count]);
+    if (rest.size() < constraint_->vocabulary->longest() && masks.reaches_beyond(state, rest)) break;
+    const std::string_view token = constraint_->vocabulary->bytes(forced_[count]);
     state = recognizer.next(state, token);
     at += token.size();
   }
@@ -129,8 +137,8 @@ std::span<const TokenId> ConstrainedText::forced(int64_t left) {
 
 void ConstrainedText::accept(TokenId id) {
   refresh();
-  const bool known = id >= 0 && static_cast<size_t>(id) < constraint_->vocabulary.size();
-  const std::string_view bytes = known ? constraint_->vocabulary.bytes(id) : std::string_view();
+  const bool known = id >= 0 && static_cast<size_t>(id) < constraint_->vocabulary->size();
+  const std::string_view bytes = known ? constraint_->vocabulary->bytes(id) : std::string_view();
   const Recognizer::State next = constraint_->recognizer.next(state_, bytes);
   if (next == Recognizer::dead || bytes.empty())
     throw Error({.what = "a token does not fit the grammar", .where = "token " + std::to_string(id)});
