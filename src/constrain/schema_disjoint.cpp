@@ -60,11 +60,12 @@ bool ShapeReader::disjoint(const Conjunction& a, const Conjunction& b, int deep)
 }
 
 bool ShapeReader::disjoint(const Shape& a, const Shape& b, int deep) const {
-  for (const auto& [listed, other] : {std::pair{&a, &b}, std::pair{&b, &a}}) {
-    if (listed->listed)
-      return std::none_of(listed->values.begin(), listed->values.end(), [&](const OrderedJson* v) {
-        return (listed->kinds & kind_of(*v)) != 0 && lists_value(*other, *v);
-      });
+  for (const auto& pair : {std::pair{&a, &b}, std::pair{&b, &a}}) {
+    const Shape &listed = *pair.first, &other = *pair.second;
+    if (!listed.listed) continue;
+    return std::none_of(listed.values.begin(), listed.values.end(), [&](const OrderedJson* v) {
+      return (listed.kinds & kind_of(*v)) != 0 && lists_value(other, *v);
+    });
   }
   const unsigned both = a.kinds & b.kinds;
   if ((both & (Null | Boolean)) != 0) return false;

@@ -69,6 +69,32 @@ TEST_CASE("generate: --regex, --num and --grammar-file") {
   CHECK(contains(bad.err, "bad.gbnf: the grammar uses a rule that it does not define: x (where: line 2, byte 3)"));
 }
 
+TEST_CASE("generate: --json-schema and --json-object") {
+  const std::string schema = R"({"type":"object","properties":{"name":{"type":"string","maxLength":9},
+    "tags":{"type":"array","items":{"enum":["red","green"]},"maxItems":3}},"required":["name","tags"],
+    "additionalProperties":false})";
+  const foretell::TempFolder folder;
+  const std::string file = folder.write("schema.json", schema).string();
+  for (const char* seed : {"1", "2", "3", "4"}) {
+    const Outcome outcome = generate({"--json-schema", schema, "--seed", seed, "-n", "40"});
+    INFO(outcome.out << outcome.err);
+    REQUIRE(outcome.code == 0);
+    CHECK(outcome.out == generate({"--json-schema-file", file, "--seed", seed, "-n", "40"}).out);
+    const Json json = Json::parse(outcome.out);
+    CHECK(json["name"].is_string());
+    CHECK(json["tags"].size() <= 3);
+    CHECK(json.size() == 2);
+    CHECK(Json::parse(generate({"--json-object", "--seed", seed, "-n", "30"}).out).is_object());
+  }
+  const Outcome unknown = generate({"--json-schema", R"({"type":"object","propertis":{}})"});
+  CHECK(unknown.code == 2);
+  CHECK(contains(unknown.err, "--json-schema: the schema has a keyword that is not supported: propertis"));
+  CHECK(contains(unknown.err, "did you mean properties"));
+  const Outcome bad = generate({"--json-schema-file", folder.write("bad.json", "{\"type\":").string()});
+  CHECK(bad.code == 1);
+  CHECK(contains(bad.err, "bad.json: not valid JSON"));
+}
+
 TEST_CASE("generate: what is wrong with the form of a text is said before anything is written") {
   const Outcome wrong = generate({"--regex", "(a"});
   CHECK(wrong.code == 2);
