@@ -332,6 +332,7 @@ Checkpoint open_parts(const std::filesystem::path& path, const OpenOptions& opti
   checkpoint.tokenizer_json = std::move(tokenizer.tokenizer_json);
   checkpoint.tokenizer_config_json = std::move(tokenizer.tokenizer_config_json);
   checkpoint.chat_template = std::move(tokenizer.chat_template);
+  checkpoint.named_chat_templates = std::move(tokenizer.named_chat_templates);
   if (!options.tensors) return checkpoint;
 
   const ConfigReader config(checkpoint.config, path);

@@ -51,6 +51,7 @@ struct Checkpoint {
   // Only where no file has them (GGUF): the texts of tokenizer.json, tokenizer_config.json and the chat template; else
   // empty.
   std::string tokenizer_json, tokenizer_config_json, chat_template;
+  std::map<std::string, std::string> named_chat_templates;  // GGUF's others: "tool_use"
 
   const TensorView* find(std::string_view name) const;
   // Throws Error where it is missing; the near names are the hint.

@@ -276,6 +276,10 @@ GgufTokenizer translate_tokenizer(const Json& metadata, const std::filesystem::p
   const TokenizerKeys keys(metadata, file);
   GgufTokenizer result;
   result.chat_template = keys.text("chat_template", "");
+  constexpr std::string_view named = "tokenizer.chat_template.";
+  for (const auto& [key, value] : metadata.items())
+    if (key.starts_with(named) && value.is_string())
+      result.named_chat_templates.emplace(key.substr(named.size()), value.get<std::string>());
   const std::string kind = keys.text("ggml.model", "none");
   if (kind == "none" || kind == "no_vocab") return result;
   std::vector<Token> tokens = read_tokens(keys);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace foretell {
 struct GgufTokenizer {
   // The texts of tokenizer.json, tokenizer_config.json and chat_template.jinja; empty where the file has none.
   std::string tokenizer_json, tokenizer_config_json, chat_template;
+  std::map<std::string, std::string> named_chat_templates;
   // Ids by their names in config.json ("bos_token_id"...), as far as the file gives them.
   Json special_ids = Json::object();
   // The ids that end a text: the file's own and, in chat models, those that end a turn.
