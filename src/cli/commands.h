@@ -8,6 +8,7 @@
 namespace foretell::cli {
 
 void add_generate_command(CLI::App& app, Context& context);
+void add_chat_command(CLI::App& app, Context& context);
 void add_next_command(CLI::App& app, Context& context);
 void add_score_command(CLI::App& app, Context& context);
 void add_near_command(CLI::App& app, Context& context);

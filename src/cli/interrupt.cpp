@@ -33,6 +33,7 @@ void handle_interrupts() {
 }
 
 bool interrupted() { return seen.load(); }
+void forget_interrupt() { seen.store(false); }
 
 void stop_if_interrupted() {
   if (interrupted()) throw Interrupted{};

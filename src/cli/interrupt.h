@@ -7,6 +7,7 @@ namespace foretell::cli {
 void handle_interrupts();  // once, at the start
 
 bool interrupted();
+void forget_interrupt();  // what was asked to stop has stopped, and the program goes on
 // Throws Interrupted where Ctrl-C was pressed.
 void stop_if_interrupted();
 

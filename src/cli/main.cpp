@@ -35,6 +35,7 @@ void look_at_terminals(Context& context) {
 
 void add_commands(CLI::App& app, Context& context) {
   add_generate_command(app, context);
+  add_chat_command(app, context);
   add_next_command(app, context);
   add_explore_command(app, context);
   add_score_command(app, context);

@@ -124,4 +124,11 @@ ChatSource read_chat_source(const fs::path& model, const Checkpoint* checkpoint)
   return source;
 }
 
+std::vector<TokenId> encode_chat(const Tokenizer& tokenizer, const std::vector<RenderedPiece>& pieces, bool special) {
+  std::vector<TextPart> parts;
+  for (const RenderedPiece& piece : pieces)
+    parts.push_back({.text = piece.text, .parse_special = piece.from_template || special});
+  return tokenizer.encode(parts, {.add_special = false});
+}
+
 }  // namespace foretell

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "checkpoint/checkpoint.h"
+#include "foretell/tokenizer.h"
 #include "template/chat_template.h"
 
 namespace foretell {
@@ -32,5 +33,9 @@ struct ChatSource {
 
 // A folder need not hold more than the tokenizer's files. Throws Error.
 ChatSource read_chat_source(const std::filesystem::path& model, const Checkpoint* checkpoint);
+
+// The tokens of what a template rendered. No others are added, as the template says them all. In somebody's words no
+// special token is recognized, but where `special` asks for it.
+std::vector<TokenId> encode_chat(const Tokenizer& tokenizer, const std::vector<RenderedPiece>& pieces, bool special);
 
 }  // namespace foretell

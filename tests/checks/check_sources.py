@@ -20,7 +20,8 @@ import sys
 
 LAYERS = [
     {"base"},
-    {"checkpoint", "tokenizer", "template", "kernels", "sampling"},
+    {"checkpoint", "tokenizer", "kernels", "sampling"},
+    {"template"},  # with characters as the tokenizer knows them
     {"arch", "constrain"},
     {"model"},
     {"generate", "trace"},
