@@ -9,6 +9,7 @@
 
 #include "cli/interrupt.h"
 #include "cli/progress.h"
+#include "cli/token_text.h"
 #include "model/weight_distance.h"
 
 namespace foretell::cli {
@@ -49,7 +50,7 @@ std::vector<ChangedKey> changed_keys(const Json& here, const Json& there) {
 std::string value_text(const std::optional<Json>& value, int width) {
   if (!value) return "-";
   const std::string text = visible(value->dump(-1, ' ', false, Json::error_handler_t::replace));
-  return display_width(text) <= width ? text : text.substr(0, text.find_last_of(",", static_cast<size_t>(width))) + "…";
+  return display_width(text) <= width ? text : shown_token(text, width);
 }
 
 std::string shape_text(const std::vector<int64_t>& shape) {

@@ -185,6 +185,13 @@ std::string type_lines(const Inspection& seen) {
   return text;
 }
 
+// A context may be any number.
+nlohmann::ordered_json kv_bytes_json(const Inspection& seen) {
+  int64_t bytes = 0;
+  if (__builtin_mul_overflow(seen.kv_bytes_per_token, seen.context, &bytes)) return kv_bytes(seen);
+  return bytes;
+}
+
 nlohmann::ordered_json memory_json(const Inspection& seen) {
   nlohmann::ordered_json precisions = nlohmann::ordered_json::array();
   for (const Inspection::Weights& w : seen.weights) {
@@ -197,7 +204,7 @@ nlohmann::ordered_json memory_json(const Inspection& seen) {
   return {{"weights_bytes", seen.weights_bytes},
           {"kv_bytes_per_token", seen.kv_bytes_per_token},
           {"context", seen.context},
-          {"kv_bytes", seen.kv_bytes_per_token * seen.context},
+          {"kv_bytes", kv_bytes_json(seen)},
           {"precisions", precisions}};
 }
 

@@ -117,6 +117,10 @@ void ScoreCommand::take_tokens(const Prompt& prompt) {
 
 void ScoreCommand::score(Model& model) {
   const int64_t window = Sequence(model, context_.options.context.value_or(0)).capacity();
+  if (window < 2)
+    throw UsageError({.what = "--context is too short to foresee a token by another",
+                      .expected = "at least 2",
+                      .found = std::to_string(window)});
   if (stride_ && *stride_ > window)
     throw UsageError({.what = "--stride is more than a window holds: tokens would be left out",
                       .expected = "at most " + std::to_string(window),

@@ -195,6 +195,7 @@ TEST_CASE("inspect says what a model costs") {
   CHECK(seen["operations"]["attention_at_context"] == 2.0 * 30 * 9 * (64 + 64) * 100);
   CHECK(seen["memory"]["context"] == 100);
   CHECK(seen["memory"]["kv_bytes"] == 100 * seen["memory"]["kv_bytes_per_token"].get<int64_t>());
+  CHECK(inspect("smollm2-135m-instruct", {"-c", "9223372036854775807"})["memory"]["kv_bytes"] > 1e22);
   CHECK(seen["memory"]["precisions"].size() == 5);
   CHECK(seen["memory"]["precisions"][1]["weights_bytes"] == 4 * 134'515'008);
   CHECK(seen["machine"]["memory_bytes"] > 0);
@@ -239,6 +240,8 @@ TEST_CASE("inspect compares two models") {
   CHECK_THAT(run({"inspect", a.path(), "--diff", a.path()}).out,
              Catch::Contains("The configs are the same.") && Catch::Contains("11 of them the same"));
   CHECK_THAT(run({"inspect", "gpt3", "--diff", a.path()}).out, Catch::Contains("vocab_size"));
+  CHECK_THAT(run({"inspect", "gpt3", "--diff", a.path()}).out,
+             Catch::Contains("\"GPT-3") && Catch::Contains("…"));
   CHECK(run({"inspect", "gpt3", "--diff", "nothing-like-it"}).code == 2);
 }
 

@@ -140,6 +140,7 @@ TEST_CASE("what cannot be scored is an error") {
   CHECK(code({"score"}) == 2);
   CHECK(code({"score", "-p", "Hi", "--stride", "0"}) == 2);
   CHECK(code({"score", "-p", "Hi", "-n", "1"}) == 2);
+  CHECK(code({"score", "-p", "Hi there", "-c", "1"}) == 2);
   CHECK(code({"score", "--ids", "1,99999"}) == 2);
   CHECK(code({"score", "-p", "The"}) == 1);
   CHECK(code({"score", "-p", "a", "--endings", empty}) == 1);
