@@ -325,8 +325,7 @@ ExprPtr ExpressionParser::test(ExprPtr operand) {
   const Token& token = current();
   const bool value = token.kind == Kind::String || token.kind == Kind::Integer || token.kind == Kind::Float ||
                      is_operator("[") || is_operator("{") ||
-                     (token.kind == Kind::Name && token.text != "else" && token.text != "or" && token.text != "and" &&
-                      token.text != "if" && token.text != "in" && token.text != "not" && token.text != "recursive");
+                     (token.kind == Kind::Name && token.text != "else" && token.text != "or" && token.text != "and");
   if (is_operator("(")) {
     node.arguments = arguments();
   } else if (value) {

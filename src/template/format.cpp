@@ -14,8 +14,8 @@ namespace {
 // [[fill]align][sign][#][0][width][grouping][.precision][type]
 struct Spec {
   std::string fill = " ";
-  char align = 0, sign = '-', grouping = 0, type = 0;
-  bool alternate = false;
+  char align = 0, sign = 0, grouping = 0, type = 0;
+  bool alternate = false, zero = false;
   int64_t width = 0, precision = -1;
 };
 
@@ -43,7 +43,8 @@ Spec parse_spec(const std::string& text) {
   if (at < text.size() && (text[at] == '+' || text[at] == '-' || text[at] == ' ')) spec.sign = text[at++];
   if (at < text.size() && text[at] == '#') spec.alternate = true, at++;
   if (at < text.size() && text[at] == '0') {
-    if (spec.align == 0) spec.fill = "0", spec.align = '=';
+    spec.zero = true;
+    if (spec.align == 0) spec.fill = "0";
     at++;
   }
   spec.width = digits_of(text, at);
@@ -103,7 +104,7 @@ std::string integer_digits(uint64_t number, const Spec& spec) {
 
 Text number_text(const std::string& sign, const std::string& digits, const Spec& spec, Budget& budget) {
   const int64_t missing = std::max<int64_t>(0, spec.width - static_cast<int64_t>(sign.size() + digits.size()));
-  if (spec.align == '=') {
+  if (spec.align == '=' || (spec.align == 0 && spec.zero)) {
     Text out(sign);
     out.append(pad(Text(digits), missing, 0, spec.fill, budget));
     return out;
@@ -114,7 +115,7 @@ Text number_text(const std::string& sign, const std::string& digits, const Spec&
 }
 
 std::string sign_of(bool negative, const Spec& spec) {
-  return negative ? "-" : spec.sign == '-' ? "" : std::string(1, spec.sign);
+  return negative ? "-" : spec.sign == 0 || spec.sign == '-' ? "" : std::string(1, spec.sign);
 }
 
 [[noreturn]] void unknown_code(const Spec& spec, const Value& value) {
@@ -125,6 +126,8 @@ std::string sign_of(bool negative, const Spec& spec) {
 Text padded_text(Text text, const Spec& spec, const Value& value, Budget& budget) {
   if (spec.type != 0 && spec.type != 's') unknown_code(spec, value);
   if (spec.align == '=') throw Failure("ValueError", "'=' alignment not allowed in string format specifier");
+  if (spec.sign != 0) throw Failure("ValueError", "Sign not allowed in string format specifier");
+  if (spec.grouping != 0) throw Failure("ValueError", std::string("Cannot specify '") + spec.grouping + "' with 's'.");
   if (spec.precision >= 0) {
     const std::vector<size_t> offsets = point_offsets(text.bytes);
     text = text.sub(0, offsets[std::min(static_cast<size_t>(spec.precision), offsets.size() - 1)]);
@@ -244,13 +247,13 @@ Text format_value(Interpreter& in, const Value& value, const std::string& text) 
   const Spec spec = parse_spec(text);
   const bool as_float = spec.type != 0 && std::string_view("eEfFgG%").find(spec.type) != std::string_view::npos;
   const bool as_integer = spec.type == 0 || std::string_view("bdoxXnc").find(spec.type) != std::string_view::npos;
-  if (value.is_bool() && spec.type == 0) return padded_text(to_text(value, budget), spec, value, budget);
   if (value.is_int() || value.is_bool()) {
     const int64_t number = as_index(value);
     if (as_float)
       return number_text(sign_of(number < 0, spec), float_digits(std::abs(static_cast<double>(number)), spec), spec,
                          budget);
     if (!as_integer) unknown_code(spec, value);
+    if (spec.precision >= 0) throw Failure("ValueError", "Precision not allowed in integer format specifier");
     if (spec.type == 'c') {
       std::string character;
       if (number < 0 || number > 0x10ffff) throw Failure("OverflowError", "%c arg not in range(0x110000)");

@@ -109,8 +109,8 @@ static bool own_attribute(const Value& object, const std::string& name, Value& v
 }
 
 Value Interpreter::attribute(const Value& object, const std::string& name) {
-  require_defined(object);
   Value value;
+  if (name != "__class__") require_defined(object);  // which every object of Python has
   if (name.starts_with("__")) {
     const Value* found = object.dict() ? object.dict()->find(Value(name)) : nullptr;
     return found ? *found : unsafe(object, name);

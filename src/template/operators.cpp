@@ -348,8 +348,8 @@ std::string format_percent(const Value& format, const Value& values, Budget& bud
     }
     budget.make_text(std::ssize(out));
   }
-  if (next < all.size() && !values.dict() && next > 0)
-    throw Failure("TypeError", "not all arguments converted during string formatting");
+  const bool mapping = values.dict() || (values.sequence() && values.sequence()->kind == List::Kind::List);
+  if (next < all.size() && !mapping) throw Failure("TypeError", "not all arguments converted during string formatting");
   return out;
 }
 

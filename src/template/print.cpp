@@ -263,6 +263,7 @@ Text to_repr(const Value& value, Budget& budget) {
     out.append(">");
     return out;
   }
+  if (const Object* object = value.object()) return Text(object->repr());
   return Text("<" + type_name(value) + ">");
 }
 

@@ -84,7 +84,8 @@ Value sort(Interpreter& in, Arguments& arguments) {
 
 Value dictsort(Interpreter& in, Arguments& arguments) {
   const Parameters p("dictsort", arguments, {"value", "case_sensitive", "by", "reverse"});
-  const Dict* dict = p.required(0).dict();
+  require_defined(p.required(0));
+  const Dict* dict = p.at(0).dict();
   if (!dict) throw Failure("AttributeError", "'" + type_name(p.at(0)) + "' object has no attribute 'items'");
   const std::string by = p.given(2) ? to_text(p.at(2), in.budget()).bytes : "key";
   if (by != "key" && by != "value")
@@ -126,7 +127,10 @@ Value last(Interpreter& in, Arguments& arguments) {
 
 Value reverse(Interpreter& in, Arguments& arguments) {
   const Parameters p("reverse", arguments, {"value"});
-  std::vector<Value> items = items_of(p, in);
+  const Value& value = p.required(0);
+  if (!value.is_undefined() && !value.text() && !value.sequence() && !value.dict())
+    throw Failure("FilterArgumentError", "argument must be iterable");
+  std::vector<Value> items = iterate(value, in.budget());
   std::reverse(items.begin(), items.end());
   if (!p.at(0).text()) return Value::list(std::move(items), List::Kind::Generator);
   Text out;

@@ -237,6 +237,7 @@ Value Interpreter::macro(const std::string& name, const Signature& signature, co
     MacroObject(std::string name, const Signature& signature, std::shared_ptr<Function> function)
         : name_(std::move(name)), signature_(signature), function_(std::move(function)) {}
     std::string type() const override { return "Macro"; }
+    std::string repr() const override { return "<Macro '" + name_ + "'>"; }
     std::shared_ptr<Function> callable() override { return function_; }
     bool attribute(std::string_view attribute, Value& value) override {
       if (attribute == "name") return value = Value(name_), true;

@@ -64,6 +64,11 @@ Value center(Interpreter& in, Arguments& arguments) {
 
 Value indent(Interpreter& in, Arguments& arguments) {
   const Parameters p("indent", arguments, {"s", "width", "first", "blank"});
+  const Value& value = p.required(0);
+  if (value.sequence())
+    throw Failure("AttributeError", "'" + type_name(value) + "' object has no attribute 'splitlines'");
+  if (!value.text() && !value.is_undefined())
+    throw Failure("TypeError", "unsupported operand type(s) for +=: '" + type_name(value) + "' and 'str'");
   Text text = text_of(p, in);
   Text by;
   if (p.given(1) && p.at(1).text()) {
@@ -89,6 +94,8 @@ Value indent(Interpreter& in, Arguments& arguments) {
 
 Value truncate(Interpreter& in, Arguments& arguments) {
   const Parameters p("truncate", arguments, {"s", "length", "killwords", "end", "leeway"});
+  const Value& value = p.required(0);
+  if (!value.text() && length(value) <= p.integer(1, 255) + p.integer(4, 5)) return value;
   const Text text = text_of(p, in);
   const Text end = p.text(3, "...", in.budget());
   const int64_t length = p.integer(1, 255), leeway = p.integer(4, 5), end_length = count_points(end.bytes);

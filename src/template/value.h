@@ -77,6 +77,7 @@ struct Function {
 struct Object {
   virtual ~Object() = default;
   virtual std::string type() const = 0;
+  virtual std::string repr() const { return "<" + type() + ">"; }
   virtual bool attribute(std::string_view name, Value& value) = 0;
   virtual std::shared_ptr<Function> callable() { return nullptr; }
 };
