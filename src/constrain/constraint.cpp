@@ -86,6 +86,7 @@ std::span<const uint64_t> ConstrainedText::allowed(int64_t left) {
   TokenMasks& masks = constraint_->masks;
   const TokenMasks::Mask& mask = masks.mask(state_);
   if (int64_t{mask.most_left} <= left - 1 || !masks.can_complete(state_, left)) return mask.bits;
+  if (masks.most_tokens(state_) <= left - 1) return mask.bits;
   masks.filter(state_, left - 1, filtered_);
   // Where the shortest ways of two states differ, at least this one's is known to be short enough.
   if (const auto& tokens = masks.completion(state_); tokens && !tokens->empty()) {

@@ -1,6 +1,7 @@
 #include "constrain/token_masks.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace foretell::constrain {
 namespace {
@@ -50,7 +51,7 @@ void TokenMasks::walk(const TokenTrie& trie, uint32_t first, uint32_t end, bool 
   }
 }
 
-const TokenMasks::Mask& TokenMasks::mask(State state) {
+TokenMasks::Mask& TokenMasks::find_mask(State state) {
   std::unique_ptr<Mask>& known = masks_[state];
   if (known) return *known;
   auto mask = std::make_unique<Mask>();
@@ -75,6 +76,24 @@ const TokenMasks::Mask& TokenMasks::mask(State state) {
   allow_ends(state, mask->bits);
   known = std::move(mask);
   return *known;
+}
+
+int64_t TokenMasks::most_tokens(State state) {
+  Mask& mask = find_mask(state);
+  if (mask.most_tokens) return *mask.most_tokens;
+  int64_t most = 0;
+  State last = Recognizer::dead;
+  states_[0] = state;
+  for (const TokenTrie* trie : {&vocabulary_.plain(), &vocabulary_.other()}) {
+    const auto end = static_cast<uint32_t>(trie->nodes().size() - 1);
+    walk(*trie, 1, end, false, [&](uint32_t, uint32_t, State after, uint32_t) {
+      if (std::exchange(last, after) == after) return;
+      const auto& tokens = completion(after);
+      most = std::max(most, tokens ? static_cast<int64_t>(tokens->size()) : INT64_MAX);
+    });
+  }
+  mask.most_tokens = most;
+  return most;
 }
 
 void TokenMasks::filter(State state, int64_t left, TokenBits& bits) {

@@ -23,10 +23,13 @@ class TokenMasks {
 
   struct Mask {
     TokenBits bits;
-    uint32_t most_left = 0;  // after each of the tokens, this many bytes complete the text
+    uint32_t most_left = 0;                   // after each of the tokens, this many bytes complete the text
+    std::optional<int64_t> most_tokens = {};  // and this many tokens, where that was asked for
   };
   // Valid until forget().
-  const Mask& mask(State state);
+  const Mask& mask(State state) { return find_mask(state); }
+  // So many tokens complete the text after each of the mask's tokens.
+  int64_t most_tokens(State state);
   // Those tokens of the mask after which `left` tokens can complete the text.
   void filter(State state, int64_t left, TokenBits& bits);
 
@@ -42,6 +45,7 @@ class TokenMasks {
  private:
   template <class Allow>
   void walk(const TokenTrie& trie, uint32_t first, uint32_t end, bool plain, Allow&& allow);
+  Mask& find_mask(State state);
   void allow_ends(State state, TokenBits& bits) const;
 
   Recognizer& recognizer_;

@@ -55,6 +55,7 @@ TokenTrie::TokenTrie(std::vector<Entry> entries) {
   close_to(0);
   nodes_[0].next = static_cast<uint32_t>(nodes_.size());
   nodes_.push_back({.tokens = static_cast<uint32_t>(tokens_.size())});
+  for (uint32_t i = 1; i < nodes_[0].next; i = nodes_[i].next) first_[nodes_[i].byte] = i;
   count_characters();
 }
 
@@ -76,6 +77,7 @@ void TokenTrie::count_characters() {
 }
 
 uint32_t TokenTrie::child(uint32_t node, uint8_t byte) const {
+  if (node == 0) return first_[byte];
   for (uint32_t i = node + 1; i < nodes_[node].next; i = nodes_[i].next) {
     if (nodes_[i].byte == byte) return i;
     if (nodes_[i].byte > byte) break;

@@ -1,6 +1,7 @@
 // A vocabulary's tokens by their bytes, so that all of them can be tried against a grammar at once.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -42,7 +43,9 @@ class TokenTrie {
 
  private:
   void count_characters();
+
   std::vector<Node> nodes_;
+  std::array<uint32_t, 256> first_{};  // the root's children
   std::vector<TokenId> tokens_;
 };
 

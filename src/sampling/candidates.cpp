@@ -20,6 +20,13 @@ constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
                .found = std::isnan(logit) ? "NaN" : "+infinity"});
 }
 
+// False for -infinity, which says that the token cannot come.
+bool is_finite(float logit, size_t id) {
+  if (logit == minus_infinity) return false;
+  if (!std::isfinite(logit)) refuse(logit, id);
+  return true;
+}
+
 }  // namespace
 
 void Candidates::assign(std::span<const float> logits, std::span<const uint64_t> allowed) {
@@ -31,8 +38,7 @@ void Candidates::assign(std::span<const float> logits, std::span<const uint64_t>
     ids_.resize(logits_.size());
     size_t kept = 0;
     for (size_t i = 0; i < logits.size(); i++) {
-      if (logits[i] == minus_infinity) continue;
-      if (!std::isfinite(logits[i])) refuse(logits[i], i);
+      if (!is_finite(logits[i], i)) continue;
       ids_[kept] = static_cast<TokenId>(i);
       logits_[kept++] = logits[i];
     }
@@ -49,14 +55,24 @@ void Candidates::assign_allowed(std::span<const float> logits, std::span<const u
   all_ = false;
   ids_.resize(logits_.size());
   size_ = 0;
-  for (size_t word = 0; word < allowed.size(); word++) {
-    for (uint64_t bits = allowed[word]; bits != 0; bits &= bits - 1) {
-      const size_t i = word * 64 + static_cast<size_t>(std::countr_zero(bits));
-      if (i >= logits.size()) break;
-      if (logits[i] == minus_infinity) continue;
-      if (!std::isfinite(logits[i])) refuse(logits[i], i);
-      ids_[size_] = static_cast<TokenId>(i);
-      logits_[size_++] = logits[i];
+  const size_t words = std::min(allowed.size(), (logits.size() + 63) / 64);
+  size_t count = 0;
+  for (const uint64_t bits : allowed.first(words)) count += static_cast<size_t>(std::popcount(bits));
+  // Nearly all are copied in runs, where no logit needs a look; fewer one by one.
+  const bool runs = 4 * count > 3 * logits.size() && copy_finite(logits.data(), logits.size(), logits_.data());
+  for (size_t word = 0; word < words; word++) {
+    uint64_t bits = allowed[word];
+    if (const size_t rest = logits.size() - word * 64; rest < 64) bits &= (uint64_t{1} << rest) - 1;
+    while (bits != 0) {
+      const auto skipped = static_cast<size_t>(std::countr_zero(bits));
+      const size_t first = word * 64 + skipped;
+      const size_t length = runs ? static_cast<size_t>(std::countr_one(bits >> skipped)) : 1;
+      if (runs || is_finite(logits[first], first)) {
+        for (size_t i = 0; i < length; i++) ids_[size_ + i] = static_cast<TokenId>(first + i);
+        std::copy_n(logits.data() + first, length, logits_.data() + size_);
+        size_ += length;
+      }
+      bits = skipped + length < 64 ? bits >> (skipped + length) << (skipped + length) : 0;
     }
   }
   if (size_ == 0)

@@ -1,5 +1,7 @@
 // Masks, forced tokens and the token limit, held against trying every token by itself.
 #include <catch2/catch.hpp>
+#include <cmath>
+#include <limits>
 
 #include "constrain/grammar.h"
 #include "constrain/recognizer.h"
@@ -139,6 +141,38 @@ TEST_CASE("constrain: whatever is chosen, the text is whole within the limit") {
       CHECK(grammar.matches(written));
     }
   }
+}
+
+TEST_CASE("constrain: only allowed tokens are candidates, many or few") {
+  Choices choices(77);
+  std::vector<float> logits(1000);
+  for (float& logit : logits) logit = static_cast<float>(choices.below(1000));
+  for (const size_t share : {1UL, 30UL, 95UL, 100UL}) {
+    for (const bool all_finite : {true, false}) {
+      logits[700] = all_finite ? 1 : -std::numeric_limits<float>::infinity();
+      std::vector<uint64_t> allowed(20);  // more than there are logits
+      std::vector<TokenId> expected;
+      for (size_t i = 0; i < allowed.size() * 64; i++) {
+        if (choices.below(100) >= share) continue;
+        allowed[i / 64] |= uint64_t{1} << (i % 64);
+        if (i < logits.size() && std::isfinite(logits[i])) expected.push_back(static_cast<TokenId>(i));
+      }
+      Candidates candidates;
+      candidates.assign(logits, allowed);
+      REQUIRE(candidates.size() == expected.size());
+      for (size_t i = 0; i < expected.size(); i++) {
+        CHECK(candidates[i].id == expected[i]);
+        CHECK(candidates[i].logit == logits[static_cast<size_t>(expected[i])]);
+      }
+    }
+  }
+  logits[3] = std::numeric_limits<float>::quiet_NaN();
+  Candidates candidates;
+  const std::vector<uint64_t> none(16), third = {8};
+  CHECK(foretell::test::error_of([&] { candidates.assign(logits, none); }).find("no token can come") !=
+        std::string::npos);
+  CHECK(foretell::test::error_of([&] { candidates.assign(logits, third); }).find("not all numbers") !=
+        std::string::npos);
 }
 
 TEST_CASE("constrain: forced text comes as the tokenizer writes it") {
