@@ -40,8 +40,8 @@ struct TextPart {
 
 class Tokenizer {
  public:
-  // From a folder that holds tokenizer.json, or from such a file. Throws Error, also where the file names a component
-  // or an option that this library does not know.
+  // From a folder that holds tokenizer.json or an older form (docs/tokenizers.md), or from such a file. Throws Error,
+  // also where the file names a component or an option that this library does not know.
   static Tokenizer load(const std::filesystem::path& path);
   // From the text of a tokenizer.json; `source` names it in errors.
   static Tokenizer from_json(std::string_view text, const std::filesystem::path& source);

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "arch/open_model.h"
+#include "base/json.h"
 #include "base/thread_pool.h"
 #include "checkpoint/locate.h"
 #include "cli/interrupt.h"
@@ -115,26 +116,41 @@ static fs::path home_of(const ModelSource& source) {
   return fs::is_directory(source.path) ? source.path : source.path.parent_path();
 }
 
+// A text is read whole, whatever a tokenizer.json says of truncation and padding; somebody who asks hears of it.
+static Tokenizer load_published(const fs::path& path) {
+  Tokenizer tokenizer = Tokenizer::load(path);
+  const fs::path file = fs::is_directory(path) ? path / "tokenizer.json" : path;
+  if (!spdlog::should_log(spdlog::level::debug) || file.extension() != ".json" || !fs::exists(file)) return tokenizer;
+  const Json json = read_json_file(file);
+  for (const char* section : {"truncation", "padding"}) {
+    const auto found = json.find(section);
+    if (found != json.end() && !found->is_null()) spdlog::debug("{}: its \"{}\" is not done", file.string(), section);
+  }
+  return tokenizer;
+}
+
 Tokenizer load_tokenizer(const ModelSource& source) {
   if (!source.checkpoint.tokenizer_json.empty())
     return Tokenizer::from_json(source.checkpoint.tokenizer_json, source.path);
-  return Tokenizer::load(home_of(source));
+  return load_published(home_of(source));
 }
 
 size_t tokenizer_bytes(const ModelSource& source) {
   if (!source.checkpoint.tokenizer_json.empty()) return source.checkpoint.tokenizer_json.size();
   std::error_code error;
-  const auto size = fs::file_size(home_of(source) / "tokenizer.json", error);
+  const auto size = fs::file_size(home_of(source) / "tokenizer.json", error);  // the other forms are small
   return error ? 0 : static_cast<size_t>(size);
 }
 
 Tokenizer load_tokenizer(const fs::path& path) {
   if (is_gguf(path)) return load_tokenizer(ModelSource{path, open_model(path, {.tensors = false})});
-  if (fs::is_directory(path)) return Tokenizer::load(path);
-  // tokenizer.json itself under whatever name, or a file of weights with the tokenizer beside it.
+  if (fs::is_directory(path)) return load_published(path);
+  // tokenizer.json itself under whatever name, or another form, or a file of weights with the tokenizer beside it.
   const fs::path beside = path.parent_path() / "tokenizer.json";
-  const bool itself = path.extension() == ".json" && path.filename().string().find("tokenizer") != std::string::npos;
-  return Tokenizer::load(itself || (path.extension() == ".json" && !fs::exists(beside)) ? path : beside);
+  const std::string name = path.filename().string(), extension = path.extension().string();
+  const bool itself = (extension == ".json" && name.find("tokenizer") != std::string::npos) || extension == ".model" ||
+                      extension == ".tiktoken" || name == "tekken.json" || name == "vocab.json" || name == "vocab.txt";
+  return load_published(itself || (extension == ".json" && !fs::exists(beside)) ? path : beside);
 }
 
 // "DIR" or "DIR:SCALE"; a folder whose name has a colon is meant where it is there.

@@ -24,7 +24,8 @@ struct ModelSource {
 };
 ModelSource open_source(const Context& context);
 
-// The tokenizer of a model: tokenizer.json in its folder or beside its file, or what a GGUF file holds.
+// The tokenizer of a model: tokenizer.json, or an older form, in its folder or beside its file, or what a GGUF file
+// holds.
 Tokenizer load_tokenizer(const ModelSource& source);
 // The same for a folder or file of which nothing but the tokenizer has to be there.
 Tokenizer load_tokenizer(const std::filesystem::path& path);

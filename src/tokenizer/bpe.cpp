@@ -5,6 +5,7 @@
 
 #include "foretell/error.h"
 #include "tokenizer/byte_alphabet.h"
+#include "tokenizer/scored_merges.h"
 
 namespace foretell::tokenization {
 namespace {
@@ -74,6 +75,12 @@ void Bpe::begin_with_characters(std::string_view text, bool spelled, Workspace& 
   };
   std::string decorated;
   for (size_t at = 0; at < text.size();) {
+    if (const auto atom = options_.atoms.longest(text.substr(at)); atom.length > 0) {
+      flush();
+      symbols.push_back({atom.id, static_cast<uint32_t>(atom.length)});
+      at += atom.length;
+      continue;
+    }
     const size_t size = character_length(text[at]);
     std::string_view character = text.substr(at, size);
     const bool prefixed = at > 0 && !options_.prefix.empty();
@@ -301,7 +308,15 @@ std::unique_ptr<Model> make_bpe(const JsonNode& node, bool byte_level) {
     dropout->fail("number is out of range", "0 to 1");
   }
   Vocabulary vocabulary = read_vocabulary(node.get("vocab"));
-  MergeTable merges = MergeReader(node.get("merges"), vocabulary, options.prefix).read();
+  if (const auto atoms = node.find("atoms")) {
+    for (const JsonNode& id : atoms->items()) {
+      const auto atom = static_cast<TokenId>(id.integer(0, largest_id));
+      if (!vocabulary.name(atom).empty()) options.atoms.add(vocabulary.name(atom), atom);
+    }
+  }
+  const auto scores = node.find("scores");  // written for a tokenizer.model or ranks of tokens alone
+  MergeTable merges = scores ? merges_of_scores(*scores, vocabulary)
+                             : MergeReader(node.get("merges"), vocabulary, options.prefix).read();
   return std::make_unique<Bpe>(std::move(vocabulary), std::move(merges), std::move(options));
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "tokenizer/merge_table.h"
+#include "tokenizer/prefix_trie.h"
 #include "tokenizer/word_model.h"
 
 namespace foretell::tokenization {
@@ -19,6 +20,7 @@ struct BpeOptions {
   bool byte_fallback = false;  // a character that is not there becomes its bytes, "<0xE2>"
   bool ignore_merges = false;  // a piece that is in the vocabulary is one token, whatever the merges would make
   bool byte_level = false;     // pieces are bytes, names spell them in the byte alphabet
+  PrefixTrie atoms;            // strings that are tokens wherever they stand (SentencePiece's user-defined pieces)
 };
 
 class Bpe : public WordModel {

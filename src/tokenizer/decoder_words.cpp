@@ -41,6 +41,37 @@ class Metaspace : public DecoderStep {
   std::string replacement_;
 };
 
+// SentencePiece put a blank before the text, which goes from its first token; or, where texts cannot begin with blanks,
+// from each until there is text. Written by folder_sentencepiece.cpp alone.
+class FirstBlank : public DecoderStep {
+ public:
+  explicit FirstBlank(const JsonNode& node) : repeats_(node.get("repeats").boolean()) {}
+
+  std::unique_ptr<DecoderStream> start(DecoderStream& next) const override {
+    return std::make_unique<Stream>(next, repeats_);
+  }
+  std::string middle(std::string bytes) const override { return bytes; }
+
+ private:
+  class Stream : public WholeTokens {
+   public:
+    Stream(DecoderStream& next, bool repeats) : WholeTokens(next), repeats_(repeats) {}
+    void token(std::string& token) override {
+      constexpr std::string_view blank = "\u2581";
+      const bool begins = at_beginning_ && token.starts_with(blank);
+      if (begins) token.erase(0, blank.size());
+      if (!token.empty() || (begins && !repeats_)) at_beginning_ = false;
+      give(token);
+    }
+
+   private:
+    bool repeats_;
+    bool at_beginning_ = true;
+  };
+
+  bool repeats_;
+};
+
 // Takes blanks away that text does not have before signs and endings.
 std::string clean_up(std::string text) {
   constexpr std::pair<const char*, const char*> changes[] = {
@@ -161,6 +192,7 @@ std::unique_ptr<DecoderStep> make_word_decoder_step(const JsonNode& node, std::s
     return std::make_unique<WordPiece>(std::string(node.get("prefix").string()), node.get("cleanup").boolean());
   }
   if (name == "BPEDecoder") return std::make_unique<BpeSuffix>(std::string(node.get("suffix").string()));
+  if (name == "SentencePieceBlank") return std::make_unique<FirstBlank>(node);
   if (name == "CTC") return std::make_unique<Ctc>(node);
   return nullptr;
 }

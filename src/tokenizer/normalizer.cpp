@@ -5,6 +5,7 @@
 #include "tokenizer/character_normalizers.h"
 #include "tokenizer/precompiled.h"
 #include "tokenizer/regex.h"
+#include "tokenizer/sentencepiece_normalizer.h"
 #include "tokenizer/unicode_normalizer.h"
 
 namespace foretell::tokenization {
@@ -95,6 +96,7 @@ std::unique_ptr<Normalizer> make_normalizer(const JsonNode& node) {
   }
   if (name == "Prepend") return std::make_unique<Prepend>(std::string(node.get("prepend").string()));
   if (name == "Precompiled") return make_precompiled(node);
+  if (name == "SentencePiece") return make_sentencepiece_normalizer(node);
   if (auto step = make_character_normalizer(node, name)) return step;
   type.fail("unknown normalizer", {}, "\"" + std::string(name) + "\"");
 }

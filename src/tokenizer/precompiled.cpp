@@ -3,6 +3,7 @@
 #include <utf8proc.h>
 
 #include "foretell/error.h"
+#include "tokenizer/base64.h"
 #include "tokenizer/charsmap.h"
 
 namespace foretell::tokenization {
@@ -59,39 +60,25 @@ class Precompiled : public Normalizer {
   Charsmap map_;
 };
 
-std::string decode_base64(const JsonNode& node) {
-  const std::string_view text = node.string();
-  std::string bytes;
-  uint32_t bits = 0;
-  size_t digits = 0;
-  const size_t end = text.find('=');
-  for (char c : text.substr(0, end)) {
-    const auto between = [c](char first, char last) { return c >= first && c <= last; };
-    const int digit = between('A', 'Z')   ? c - 'A'
-                      : between('a', 'z') ? c - 'a' + 26
-                      : between('0', '9') ? c - '0' + 52
-                      : c == '+'          ? 62
-                      : c == '/'          ? 63
-                                          : -1;
-    if (digit < 0) node.fail("not base64", {}, std::string("\"") + c + "\"");
-    bits = bits << 6 | static_cast<uint32_t>(digit);
-    if (++digits % 4 != 1) bytes += static_cast<char>(bits >> (4 - digits % 4) % 4 * 2);
-  }
-  const std::string_view padding = end == std::string_view::npos ? std::string_view() : text.substr(end);
-  if (text.size() % 4 != 0 || (padding != "" && padding != "=" && padding != "==")) node.fail("not base64");
-  return bytes;
-}
-
 }  // namespace
+
+Charsmap read_charsmap(const JsonNode& node) {
+  const auto bytes = decode_base64(node.string());
+  if (!bytes) {
+    const size_t wrong = node.string().find_first_not_of(base64_digits);
+    node.fail("not base64", {}, wrong < node.string().size() ? "\"" + std::string(1, node.string()[wrong]) + "\"" : "");
+  }
+  try {
+    return Charsmap(*bytes);
+  } catch (const Error& error) {
+    throw error.with({.file = node.file().string(), .where = node.place()});
+  }
+}
 
 std::unique_ptr<Normalizer> make_precompiled(const JsonNode& node) {
   const auto map = node.find("precompiled_charsmap");
   if (!map) return nullptr;  // SentencePiece models without rules
-  try {
-    return std::make_unique<Precompiled>(Charsmap(decode_base64(*map)));
-  } catch (const Error& error) {
-    throw error.with({.file = node.file().string(), .where = map->place()});
-  }
+  return std::make_unique<Precompiled>(read_charsmap(*map));
 }
 
 }  // namespace foretell::tokenization

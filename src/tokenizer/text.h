@@ -66,6 +66,11 @@ class Text {
     for (size_t i = begin; i < end; ++i) origins_.push_back(piece.origin(i, i + 1));
   }
   void reserve(size_t size) { bytes_.reserve(size); }
+  // Only the first `size` bytes stay.
+  void truncate(size_t size) {
+    bytes_.resize(size);
+    if (with_origins_) origins_.resize(size);
+  }
 
   bool with_origins() const { return with_origins_; }
   Piece piece() const { return {bytes_, with_origins_ ? origins_.data() : nullptr, 0}; }

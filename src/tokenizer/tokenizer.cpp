@@ -2,6 +2,7 @@
 
 #include "base/mapped_file.h"
 #include "foretell/error.h"
+#include "tokenizer/folder.h"
 #include "tokenizer/implementation.h"
 #include "tokenizer/json_node.h"
 
@@ -44,7 +45,14 @@ Tokenizer::~Tokenizer() = default;
 
 Tokenizer Tokenizer::load(const std::filesystem::path& path) {
   static_assert(MappedFile::padding >= simdjson::SIMDJSON_PADDING);
-  MappedFile file(std::filesystem::is_directory(path) ? path / "tokenizer.json" : path);
+  // Other forms than tokenizer.json become one first.
+  const bool folder = std::filesystem::is_directory(path);
+  const std::filesystem::path json = folder ? path / "tokenizer.json" : path;
+  const bool missing = json.filename() == "tokenizer.json" && !std::filesystem::exists(json);
+  if (const auto other = missing ? translate_folder(json.parent_path()) : translate_file(json)) {
+    return from_json(other->json, other->source);
+  }
+  MappedFile file(json);
   const std::filesystem::path source = file.path();
   const std::string_view text(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
   simdjson::dom::document document;

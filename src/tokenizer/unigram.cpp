@@ -1,7 +1,6 @@
 #include "tokenizer/unigram.h"
 
 #include <algorithm>
-#include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -11,46 +10,6 @@
 #include "tokenizer/byte_alphabet.h"
 
 namespace foretell::tokenization {
-
-void PrefixTrie::reserve(size_t nodes) {
-  ids_.reserve(nodes);
-  grow(std::bit_ceil(nodes * 2));
-}
-
-size_t PrefixTrie::locate(uint64_t key) const {
-  const size_t mask = slots_.size() - 1;
-  size_t at = fold(key, 0x9e3779b97f4a7c15) & mask;
-  while (slots_[at].child != nowhere && slots_[at].key != key) at = (at + 1) & mask;
-  return at;
-}
-
-void PrefixTrie::grow(size_t slots) {
-  if (slots <= slots_.size()) return;
-  const std::vector<Slot> old = std::exchange(slots_, std::vector<Slot>(slots));
-  for (const Slot& slot : old) {
-    if (slot.child != nowhere) slots_[locate(slot.key)] = slot;
-  }
-}
-
-void PrefixTrie::add(std::string_view text, TokenId id) {
-  uint32_t node = root;
-  for (char byte : text) {
-    if ((ids_.size() + 1) * 2 > slots_.size()) grow(std::bit_ceil(ids_.size() * 4 + 16));
-    const uint64_t key = static_cast<uint64_t>(node) << 8 | static_cast<unsigned char>(byte);
-    Slot& slot = slots_[locate(key)];
-    if (slot.child == nowhere) {
-      slot = {key, static_cast<uint32_t>(ids_.size())};
-      ids_.push_back(-1);
-    }
-    node = slot.child;
-  }
-  ids_[node] = id;
-}
-
-uint32_t PrefixTrie::child(uint32_t node, char byte) const {
-  if (slots_.empty()) return nowhere;
-  return slots_[locate(static_cast<uint64_t>(node) << 8 | static_cast<unsigned char>(byte))].child;
-}
 
 struct Unigram::Workspace : WordWorkspace {
   // The best way to each place of the piece.
@@ -63,17 +22,24 @@ struct Unigram::Workspace : WordWorkspace {
   std::vector<size_t> ends;
 };
 
-Unigram::Unigram(Vocabulary vocabulary, std::vector<double> scores, std::optional<TokenId> unknown, bool byte_fallback)
-    : vocabulary_(std::move(vocabulary)), scores_(std::move(scores)), unknown_(unknown), byte_fallback_(byte_fallback) {
+Unigram::Unigram(Vocabulary vocabulary, std::vector<double> scores, std::optional<TokenId> unknown, bool byte_fallback,
+                 std::optional<double> sentencepiece_unknown)
+    : vocabulary_(std::move(vocabulary)),
+      scores_(std::move(scores)),
+      unknown_(unknown),
+      byte_fallback_(byte_fallback),
+      sentencepiece_(sentencepiece_unknown.has_value()) {
   constexpr double unknown_penalty = 10;  // as in SentencePiece
   double least = std::numeric_limits<double>::infinity();
   for (double score : scores_) least = std::min(least, score);
-  unknown_score_ = least - unknown_penalty;
+  unknown_score_ = sentencepiece_unknown.value_or(least - unknown_penalty);
   for (unsigned byte = 0; byte < 256; ++byte) {
     byte_names_[byte] = vocabulary_.find(byte_name(static_cast<unsigned char>(byte))).value_or(-1);
   }
   trie_.reserve(scores_.size() * 4);
-  for (TokenId id = 0; id < vocabulary_.id_limit(); ++id) trie_.add(vocabulary_.name(id), id);
+  for (TokenId id = 0; id < vocabulary_.id_limit(); ++id) {
+    if (!std::isnan(scores_[static_cast<size_t>(id)])) trie_.add(vocabulary_.name(id), id);
+  }
 }
 
 std::unique_ptr<ModelWorkspace> Unigram::make_workspace() const { return std::make_unique<Workspace>(); }
@@ -87,7 +53,8 @@ void Unigram::find_best_path(std::string_view text, Workspace& work) const {
   work.nodes.assign(text.size() + 1, {});
   const auto offer = [&](size_t begin, size_t end, TokenId id, double score) {
     Workspace::Node& node = work.nodes[end];
-    const double total = score + work.nodes[begin].score;
+    const double exact = score + work.nodes[begin].score;
+    const double total = sentencepiece_ ? static_cast<float>(exact) : exact;
     if (node.begin == std::string::npos || total > node.score) node = {id, total, begin};
   };
   for (size_t begin = 0; begin < text.size();) {
@@ -112,7 +79,7 @@ void Unigram::find_best_path(std::string_view text, Workspace& work) const {
 void Unigram::append_token(std::string_view text, TokenId id, std::vector<Symbol>& symbols) const {
   if (id == unknown_) {
     // Several unknown characters in a row are one string.
-    const auto known = vocabulary_.find(text);
+    const auto known = sentencepiece_ ? std::nullopt : vocabulary_.find(text);
     const auto has_byte = [&](char c) { return byte_names_[static_cast<unsigned char>(c)] >= 0; };
     if (!known && byte_fallback_ && std::all_of(text.begin(), text.end(), has_byte)) {
       for (char c : text) symbols.push_back({byte_names_[static_cast<unsigned char>(c)], 1});
@@ -173,6 +140,9 @@ std::unique_ptr<Model> make_unigram(const JsonNode& node) {
   const JsonNode list = node.get("vocab");
   simdjson::dom::array array;
   if (list.element().get(array) != simdjson::SUCCESS) list.fail_type("an array");
+  // Written for a tokenizer.model alone.
+  std::optional<double> sentencepiece;
+  if (const auto score = node.find("sentencepiece_unk_score")) sentencepiece = score->number();
   Vocabulary vocabulary;
   std::vector<double> scores;
   vocabulary.reserve(array.size(), array.size() * 8);
@@ -182,14 +152,14 @@ std::unique_ptr<Model> make_unigram(const JsonNode& node) {
     };
     simdjson::dom::array pair;
     std::string_view name;
-    double score = 0;
+    double score = std::numeric_limits<double>::quiet_NaN();
     if (item.get(pair) != simdjson::SUCCESS || pair.size() != 2 || pair.at(0).get(name) != simdjson::SUCCESS ||
-        pair.at(1).get(score) != simdjson::SUCCESS) {
+        (pair.at(1).get(score) != simdjson::SUCCESS && !(sentencepiece && pair.at(1).is_null()))) {
       place().fail("not an entry", "a name and a number");
     }
     if (static_cast<int64_t>(scores.size()) > largest_id) list.fail("the vocabulary is too large");
     vocabulary.add(name, static_cast<TokenId>(scores.size()));
-    scores.push_back(as_reference_reads(score));
+    scores.push_back(sentencepiece ? score : as_reference_reads(score));
   }
   std::optional<TokenId> unknown;
   if (const auto id = node.find("unk_id")) {
@@ -197,7 +167,7 @@ std::unique_ptr<Model> make_unigram(const JsonNode& node) {
     unknown = static_cast<TokenId>(id->integer(0, static_cast<int64_t>(scores.size()) - 1));
   }
   return std::make_unique<Unigram>(std::move(vocabulary), std::move(scores), unknown,
-                                   node.boolean("byte_fallback", false));
+                                   node.boolean("byte_fallback", false), sentencepiece);
 }
 
 }  // namespace foretell::tokenization

@@ -4,36 +4,17 @@
 
 #include <array>
 
+#include "tokenizer/prefix_trie.h"
 #include "tokenizer/word_model.h"
 
 namespace foretell::tokenization {
 
-// Strings by their prefixes: a node for each.
-class PrefixTrie {
- public:
-  static constexpr uint32_t root = 0, nowhere = UINT32_MAX;
-  PrefixTrie() : ids_(1, -1) {}
-  void reserve(size_t nodes);
-  void add(std::string_view text, TokenId id);
-  uint32_t child(uint32_t node, char byte) const;
-  TokenId id(uint32_t node) const { return ids_[node]; }  // -1 where no string ends
-
- private:
-  struct Slot {
-    uint64_t key = UINT64_MAX;  // node and byte
-    uint32_t child = nowhere;
-  };
-  void grow(size_t slots);
-  size_t locate(uint64_t key) const;
-
-  std::vector<Slot> slots_;  // open addressing, a power of two
-  std::vector<TokenId> ids_;
-};
-
 class Unigram : public WordModel {
  public:
-  // `scores`: the logarithms of probabilities, by id.
-  Unigram(Vocabulary vocabulary, std::vector<double> scores, std::optional<TokenId> unknown, bool byte_fallback);
+  // `scores`: the logarithms of probabilities, by id; NaN for an entry that is not looked for in text.
+  // `sentencepiece_unknown`: that of an unknown character as SentencePiece has it, which computes with floats.
+  Unigram(Vocabulary vocabulary, std::vector<double> scores, std::optional<TokenId> unknown, bool byte_fallback,
+          std::optional<double> sentencepiece_unknown);
 
   std::unique_ptr<ModelWorkspace> make_workspace() const override;
   const Vocabulary& vocabulary() const override { return vocabulary_; }
@@ -52,6 +33,7 @@ class Unigram : public WordModel {
   std::vector<double> scores_;
   std::optional<TokenId> unknown_;
   bool byte_fallback_;
+  bool sentencepiece_;
   double unknown_score_;
   std::array<TokenId, 256> byte_names_;  // of "<0x00>"...; -1 where there is none
   PrefixTrie trie_;

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "foretell/tokenizer.h"
 #include "base/hash.h"
+#include "foretell/tokenizer.h"
 
 namespace foretell::tokenization {
 

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <random>
 #include <thread>
@@ -178,6 +179,16 @@ TEST_CASE("parts are one text, in which special tokens are found within the part
     CHECK(tokenizer.encode(std::span(&whole, 1)) == tokenizer.encode(pieces));
     CHECK(tokenizer.encode(pieces) == tokenizer.encode("a b"));
   }
+}
+
+TEST_CASE("truncation is not done") {
+  std::ifstream in(std::filesystem::path(FORETELL_SOURCE_DIR) /
+                   "tests/golden/tokenizers/bytelevel_gpt2/tokenizer.json");
+  std::string text{std::istreambuf_iterator<char>(in), {}};
+  const std::string plain = "\"truncation\":null";
+  text.replace(text.find(plain), plain.size(),
+               R"("truncation": {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0})");
+  CHECK(Tokenizer::from_json(text, "t").encode("1 2 3 4") == load("bytelevel_gpt2").encode("1 2 3 4"));
 }
 
 TEST_CASE("ids outside of the vocabulary stand for nothing") {
