@@ -24,8 +24,8 @@ std::optional<Grammar> ConstraintFlags::read() const {
   return {};
 }
 
-void add_constraint_options(CLI::App& command, ConstraintFlags& flags) {
-  CLI::Option* options[] = {
+std::vector<CLI::Option*> add_constraint_options(CLI::App& command, ConstraintFlags& flags) {
+  const std::vector<CLI::Option*> options = {
       add_text(command, "--regex", flags.regex, "RE", "The whole text matches this regular expression"),
       add_text(command, "--grammar", flags.grammar, "TEXT", "The text is the `root` of this grammar (GBNF)"),
       add_text(command, "--grammar-file", flags.grammar_file, "FILE", "The same from a file"),
@@ -39,6 +39,7 @@ void add_constraint_options(CLI::App& command, ConstraintFlags& flags) {
       if (other != option) option->excludes(other);
     }
   }
+  return options;
 }
 
 }  // namespace foretell::cli

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "foretell/constrain.h"
 
@@ -18,6 +19,7 @@ struct ConstraintFlags {
   std::optional<Grammar> read() const;
 };
 
-void add_constraint_options(CLI::App& command, ConstraintFlags& flags);
+// Gives the options, which exclude one another.
+std::vector<CLI::Option*> add_constraint_options(CLI::App& command, ConstraintFlags& flags);
 
 }  // namespace foretell::cli

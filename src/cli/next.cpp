@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/constraint_options.h"
 #include "cli/interrupt.h"
 #include "cli/model_source.h"
 #include "cli/options.h"
@@ -18,6 +19,7 @@
 #include "cli/text_source.h"
 #include "cli/token_text.h"
 #include "generate/check_prompt.h"
+#include "sampling/prediction.h"
 
 namespace foretell::cli {
 namespace {
@@ -90,6 +92,7 @@ class NextCommand {
   Context& context_;
   PromptOptions prompt_;
   SamplerFlags samplers_;
+  ConstraintFlags form_;
   std::optional<std::string> logits_file_;
   int64_t top_ = 10;
 
@@ -105,6 +108,7 @@ void NextCommand::add_options(CLI::App& command) {
   logits->group("Input");
   for (const char* other : {"--prompt", "--file", "--ids"}) logits->excludes(command.get_option(other));
   add_number(command, "-k,--top", top_, Whole{.least = 0}, "How many tokens to show; 0: all")->group("Output");
+  for (CLI::Option* form : add_constraint_options(command, form_)) logits->excludes(form);
   add_sampler_options(command, samplers_, false);
   add_seed_option(command, context_);
   add_model_option(command, context_);
@@ -141,12 +145,22 @@ void NextCommand::predict_with_model() {
 
 void NextCommand::run() {
   SamplingOptions sampling = samplers_.over({});
+  const std::optional<Grammar> grammar = form_.read();
   logits_file_ ? predict_from_file() : predict_with_model();
   if (source_) sampling.end_ids = source_->defaults().sampling.end_ids;
   set_dry_breakers(sampling, samplers_, source_ ? source_->tokenizer() : nullptr);
   sampling.seed = context_.options.seed;
   const size_t top = top_ == 0 ? logits_.size() : static_cast<size_t>(top_);
-  const Prediction prediction = predict(logits_, history_, sampling, top);
+  std::optional<Constraint> constraint;
+  std::optional<ConstrainedText> text;
+  if (grammar) {
+    if (!source_->tokenizer())
+      throw Error(
+          {.what = "the form of a text needs a tokenizer, and the model has none", .file = source_->path().string()});
+    text.emplace(constraint.emplace(*grammar, *source_->tokenizer(), sampling.end_ids));
+  }
+  const auto allowed = text ? text->allowed(std::numeric_limits<int64_t>::max()) : std::span<const uint64_t>();
+  const Prediction prediction = predict_allowed(logits_, history_, sampling, top, allowed);
   context_.options.json ? print_json(prediction) : print_table(prediction);
 }
 

@@ -1,3 +1,5 @@
+#include "sampling/prediction.h"
+
 #include <numbers>
 
 #include "base/exact_math.h"
@@ -8,12 +10,17 @@
 namespace foretell {
 Prediction predict(std::span<const float> logits, std::span<const TokenId> history, const SamplingOptions& options,
                    size_t top) {
+  return predict_allowed(logits, history, options, top, {});
+}
+
+Prediction predict_allowed(std::span<const float> logits, std::span<const TokenId> history,
+                           const SamplingOptions& options, size_t top, std::span<const uint64_t> allowed) {
   SamplerChain chain(options);
   Prediction prediction;
   const auto observe = [&](std::string_view stage, const Candidates& candidates) {
     if (stage == "logits") {
-      prediction.candidates = candidates.size();
-      return;
+      if (allowed.empty()) return;
+      stage = "grammar";
     }
     const auto index = static_cast<int>(prediction.stages.size());
     prediction.stages.push_back({std::string(stage), candidates.size()});
@@ -24,6 +31,7 @@ Prediction predict(std::span<const float> logits, std::span<const TokenId> histo
 
   Candidates all;
   all.assign(logits);
+  prediction.candidates = all.size();
   const Candidates::Weights own = all.weights();
   prediction.entropy_bits = entropy_nats(all, own) / std::numbers::ln2;
   const double log_total = all.best_logit() + exact_log(own.total);
@@ -36,7 +44,7 @@ Prediction predict(std::span<const float> logits, std::span<const TokenId> histo
     prediction.tokens.push_back(token);
   }
 
-  Candidates& left = chain.apply(logits, history, history.size(), observe);
+  Candidates& left = chain.apply(logits, history, history.size(), observe, allowed);
   const Candidates::Weights final = left.weights();
   for (PredictedToken& token : prediction.tokens) {
     if (const auto place = left.find(token.id)) token.final_probability = final.probability(*place);

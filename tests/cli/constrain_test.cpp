@@ -95,6 +95,25 @@ TEST_CASE("generate: --json-schema and --json-object") {
   CHECK(contains(bad.err, "bad.json: not valid JSON"));
 }
 
+TEST_CASE("next: what a form leaves is the first stage") {
+  const Outcome outcome =
+      run({"next", "-m", model, "-p", "a text", "--regex", "[0-9]+", "--top-k", "3", "-k", "0", "--json"});
+  INFO(outcome.err);
+  REQUIRE(outcome.code == 0);
+  const Json json = Json::parse(outcome.out);
+  CHECK(json["stages"][0]["name"] == "grammar");
+  CHECK(json["stages"][0]["kept"] >= 10);
+  CHECK(json["stages"][0]["kept"] < json["candidates"].size());
+  double total = 0;
+  for (const Json& candidate : json["candidates"]) {
+    if (candidate["final_probability"] == 0.0) continue;
+    total += candidate["final_probability"].get<double>();
+    CHECK(Grammar::regex("[0-9]+").matches(candidate["token"].get<std::string>()));
+  }
+  CHECK(total == Approx(1));
+  CHECK(run({"next", "--logits", "x.json", "--regex", "a"}).code == 2);
+}
+
 TEST_CASE("generate: what is wrong with the form of a text is said before anything is written") {
   const Outcome wrong = generate({"--regex", "(a"});
   CHECK(wrong.code == 2);
