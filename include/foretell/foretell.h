@@ -15,6 +15,7 @@
 #include <memory>
 #include <string_view>
 
+#include "foretell/batch.h"
 #include "foretell/constrain.h"
 #include "foretell/error.h"
 #include "foretell/generate.h"

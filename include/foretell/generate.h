@@ -31,6 +31,7 @@ class Predictor;
 struct GenerateOptions {
   SamplingOptions sampling = {};       // its end_ids end the text
   int64_t max_tokens = 512;            // generated ones
+  double max_seconds = 0;              // from the start, the prompt's reading included; 0: any time
   std::vector<std::string> stop = {};  // texts that end the generation; nothing of them is given out
   bool ignore_end = false;             // end tokens are tokens like others
   int64_t logprobs = -1;  // how many of the best log-probabilities to report for each token; -1: none at all
@@ -48,7 +49,7 @@ struct GenerateOptions {
 
 enum class FinishReason {
   Stop,         // an end token or a stop text
-  Length,       // max_tokens
+  Length,       // max_tokens, or max_seconds
   Context,      // prompt and text fill the context
   Interrupted,  // as asked for
 };
@@ -74,6 +75,7 @@ struct Generation {
   std::vector<TokenId> ids;  // without the end token and the tokens of a stop text
   std::string text;          // exactly what was given to on_text
   FinishReason finish_reason = FinishReason::Length;
+  bool out_of_time = false;  // it was max_seconds
   uint64_t seed = 0;
   GenerateTiming timing;
   std::vector<ChosenLogprob> logprobs;  // one for each id, where asked for

@@ -103,6 +103,10 @@ class Model {
   // The logits after the last of `tokens`, [vocabulary_size]; valid until the next step. At least one token.
   std::span<const float> next_logits(Sequence& sequence, std::span<const TokenId> tokens);
 
+  // Calls work(0) ... work(count - 1), each once, on the threads of the model; the first exception is thrown again
+  // here.
+  void share_out(int64_t count, const std::function<void(int64_t index)>& work);
+
   class Implementation;
   Implementation& implementation() const { return *implementation_; }
 
@@ -121,15 +125,22 @@ class Sequence {
   ~Sequence();
 
   int64_t length() const;  // tokens read
+  std::span<const TokenId> tokens() const;
   int64_t capacity() const;
   // Forgets all tokens from `length` on. Models that carry a state along (delta rule, short convolutions) compute the
   // rest again in the next step.
   void truncate(int64_t length);
+  // A sequence with the first `length` tokens of this one, at most all, and its capacity. Keys and values are shared
+  // until one of the two reads on, and then copied where they differ (256 tokens at a time); the answers are those of a
+  // sequence that had read the tokens itself. A state that models carry along is known at the end only: with fewer
+  // tokens they compute them again in the next step.
+  Sequence fork(int64_t length) const;
 
   class Implementation;
   Implementation& implementation() const { return *implementation_; }
 
  private:
+  explicit Sequence(std::unique_ptr<Implementation> implementation);
   std::unique_ptr<Implementation> implementation_;
 };
 

@@ -157,7 +157,7 @@ void ExploreCommand::run() {
   const std::vector<TokenId> ids = source.encode(prompt, !prompt_.no_special);
   Sequence sequence = new_sequence(model, context_);
   ModelPredictor predictor(model, sequence);
-  check_prompt(predictor, ids);
+  check_prompt(sequence.capacity(), ids);
   SamplingOptions sampling = samplers_.over({});
   set_dry_breakers(sampling, samplers_, source.tokenizer());
   sampling.seed = context_.options.seed ? *context_.options.seed : random_seed();

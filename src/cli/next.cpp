@@ -130,7 +130,7 @@ void NextCommand::predict_with_model() {
   if (prompt.ids) check_ids(history_, model.vocabulary_size());
   Sequence sequence = new_sequence(model, context_);
   ModelPredictor predictor(model, sequence);
-  check_prompt(predictor, history_);
+  check_prompt(sequence.capacity(), history_);
   const Terminal& terminal = context_.err_terminal;
   Progress progress("reading the prompt", terminal.interactive && !context_.options.quiet, terminal.width);
   const InterruptGuard guard;

@@ -8,6 +8,6 @@
 namespace foretell {
 
 // Throws Error where the prompt is empty or longer than the context.
-void check_prompt(const Predictor& predictor, std::span<const TokenId> prompt);
+void check_prompt(int64_t capacity, std::span<const TokenId> prompt);
 
 }  // namespace foretell

@@ -181,10 +181,11 @@ float* AttentionEngine::attend(size_t layer, const Projections& in, int thread) 
     return merge_split(layer, worker);
   }
   const int64_t kv_heads = attention(layer).kv_heads;
+  const Range mine = share(rows_, thread, pool_.size());
   for (const Piece& piece : pieces_) {
     if (attention(layer).kv_layer >= 0) break;  // another layer has kept them
-    const Range mine = share(piece.rows, thread, pool_.size());
-    for (int64_t r = mine.begin; r < mine.end; r++)
+    const int64_t end = std::min(mine.end - piece.first_row, piece.rows);
+    for (int64_t r = std::max<int64_t>(mine.begin - piece.first_row, 0); r < end; r++)
       for (int64_t h = 0; h < kv_heads; h++) remember(layer, in, piece, r, h, worker);
   }
   if (thread == 0) next_task_.store(0, std::memory_order_relaxed);

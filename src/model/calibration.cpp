@@ -92,7 +92,7 @@ void Calibration::observe(size_t first) {
 void Calibration::read_sequence(std::span<const TokenId> tokens) {
   const auto length = static_cast<int64_t>(tokens.size());
   KvCache cache(forward_->kv_layout(), length);
-  cache.reserve(length);
+  cache.reserve(0, length);
   for (int64_t start = 0; start < length; start += Forward::max_rows) {
     const int64_t rows = std::min(Forward::max_rows, length - start);
     const Piece piece{.cache = &cache, .first_row = 0, .rows = rows, .start = start, .length = length};

@@ -129,15 +129,39 @@ void KvCache::rewind(int64_t count) {
   if (length == 0) std::fill_n(state_.data(), state_.size(), 0.0f);
 }
 
+KvCache::Block KvCache::cut(const std::shared_ptr<AlignedBytes>& piece, int64_t offset) {
+  return {piece, piece->data() + offset, std::make_shared<int>()};
+}
+
+void KvCache::copy_beginning(const KvCache& other, int64_t count) {
+  length = std::min(count, other.length);
+  regime = other.regime;
+  tokens.assign(other.tokens.begin(), other.tokens.begin() + static_cast<std::ptrdiff_t>(count));
+  if (state_.size() > 0) {
+    if (length < other.length) length = 0;
+    if (length > 0) std::copy_n(other.state_.data(), state_.size(), state_.data());
+    if (length == 0) std::fill_n(state_.data(), state_.size(), 0.0f);
+  }
+  const int64_t held = (length + chunk_keys - 1) / chunk_keys;
+  blocks_.assign(other.blocks_.begin(), other.blocks_.begin() + held);
+}
+
 // Blocks are cut from larger pieces of memory, so that most of it is in huge pages, which are touched as they fill.
-void KvCache::reserve(int64_t tokens) {
+void KvCache::reserve(int64_t first, int64_t end) {
   constexpr int64_t piece_bytes = int64_t{16} << 20;
-  const int64_t size = layout_->block_bytes(), wanted = (tokens + chunk_keys - 1) / chunk_keys;
+  const int64_t size = layout_->block_bytes(), wanted = (end + chunk_keys - 1) / chunk_keys;
+  for (auto b = static_cast<size_t>(first / chunk_keys); b < std::min(blocks_.size(), static_cast<size_t>(wanted));
+       b++) {
+    if (!blocks_[b].shared()) continue;
+    Block own = cut(std::make_shared<AlignedBytes>(static_cast<size_t>(size)), 0);
+    std::memcpy(own.data, blocks_[b].data, static_cast<size_t>(size));
+    blocks_[b] = std::move(own);
+  }
   while (static_cast<int64_t>(blocks_.size()) < wanted) {
     const int64_t most = (capacity_ + chunk_keys - 1) / chunk_keys - static_cast<int64_t>(blocks_.size());
     const int64_t count = std::clamp<int64_t>(piece_bytes / std::max<int64_t>(size, 1), 1, most);
     const auto piece = std::make_shared<AlignedBytes>(static_cast<size_t>(count * size));
-    for (int64_t i = 0; i < count; i++) blocks_.emplace_back(piece, piece->data() + i * size);
+    for (int64_t i = 0; i < count; i++) blocks_.push_back(cut(piece, i * size));
   }
 }
 

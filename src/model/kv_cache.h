@@ -85,17 +85,30 @@ class KvCache {
   int64_t regime = 0;           // of the rotary embedding that they were turned by (model/rotary.h)
   std::vector<TokenId> tokens;  // all that were read; more than `length` where some must be computed again
   int64_t capacity() const { return capacity_; }
-  // Makes room for `tokens` tokens in all. Throws Error where memory runs out.
-  void reserve(int64_t tokens);
-  std::byte* block(int64_t index) const { return blocks_[static_cast<size_t>(index)].get(); }
+  const KvLayout& layout() const { return *layout_; }
+  // Makes room for tokens [first, end) to be written: blocks that others read, too, are copied. Throws Error where
+  // memory runs out.
+  void reserve(int64_t first, int64_t end);
+  std::byte* block(int64_t index) const { return blocks_[static_cast<size_t>(index)].data; }
+  // Becomes what `other`, of the same layout, was after its first `count` tokens. Blocks are shared until one of the
+  // two writes into them. A state of an earlier time is not known any more: then the tokens are to be computed again.
+  void copy_beginning(const KvCache& other, int64_t count);
   float* state(size_t layer) const { return state_.data() + layout_->state_offset(layer); }
   // Goes back to the first `tokens` tokens, or to none where a state cannot be turned back.
   void rewind(int64_t tokens);
 
  private:
+  struct Block {
+    std::shared_ptr<AlignedBytes> piece;  // that it was cut from
+    std::byte* data = nullptr;
+    std::shared_ptr<const void> readers;  // one for each cache that has the block
+    bool shared() const { return readers.use_count() > 1; }
+  };
+  static Block cut(const std::shared_ptr<AlignedBytes>& piece, int64_t offset);
+
   const KvLayout* layout_;
   int64_t capacity_;
-  std::vector<std::shared_ptr<std::byte>> blocks_;  // each keeps the memory that it was cut from
+  std::vector<Block> blocks_;
   AlignedBuffer<float> state_;
 };
 

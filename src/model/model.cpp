@@ -7,63 +7,27 @@
 #include "arch/apply_adapter.h"
 #include "arch/open_model.h"
 #include "kernels/dispatch.h"
-#include "model/forward.h"
+#include "model/implementation.h"
 #include "model/rotary.h"
 
 namespace foretell {
 
-class Model::Implementation {
- public:
-  Implementation(const std::filesystem::path& path, const LoadOptions& options)
-      : table_(kernels::select_table(options.isa)), pool_(options.threads > 0 ? options.threads : available_cores()) {
-    auto checkpoint = std::make_shared<Checkpoint>(open_model(path, {.tokenizer = false}));
-    const ConfigReader config(checkpoint->config, checkpoint->config_file());
-    const Family& family = find_family(config);
-    spec_ = family.describe(config);
-    for (const AdapterChoice& adapter : options.adapters)
-      apply_adapter(*checkpoint, family, spec_, read_adapter(adapter.path, adapter.scale));
-    log_ = options.log;
-    weights_ =
-        bind(family, spec_, std::move(checkpoint), table_, pool_,
-             {.quantize_bits = options.quantize_bits, .precision = options.precision, .progress = options.progress});
-    forward_ = std::make_unique<Forward>(spec_, weights_, table_, pool_, options.precision, options.kv_cache);
-  }
-
-  void step(std::span<const Span> spans, const LogitsCallback& on_logits, const std::function<bool()>& stop);
-
-  int64_t rotary_regime_at(int64_t length) const;  // of a text of so many tokens
-
-  const kernels::Table& table_;
-  ThreadPool pool_;
-  ModelSpec spec_;
-  Weights weights_;
-  std::unique_ptr<Forward> forward_;
-
- private:
-  struct Wanted {  // a row of the batch whose logits are wanted
-    int64_t row;
-    size_t span, token;
-  };
-  void check(std::span<const Span> spans) const;
-  void prepare(const Span& span) const;
-  void run_batch(const LogitsCallback& on_logits);
-  void clear_batch() { pieces_.clear(), tokens_.clear(), wanted_.clear(); }
-
-  // The batch in hand; its memory is used again.
-  std::vector<Piece> pieces_;
-  std::vector<TokenId> tokens_;
-  std::vector<Wanted> wanted_;
-  std::function<void(const std::string&)> log_;
-};
-
-class Sequence::Implementation {
- public:
-  static constexpr int64_t most_reserved = 1 << 16;  // tokens: a context may be any number
-  Implementation(const KvLayout& layout, int64_t capacity) : cache(layout, capacity) {
-    cache.tokens.reserve(static_cast<size_t>(std::min(capacity, most_reserved)));
-  }
-  KvCache cache;
-};
+Model::Implementation::Implementation(const std::filesystem::path& path, const LoadOptions& options)
+    : table_(kernels::select_table(options.isa)),
+      precision_(options.precision),
+      pool_(options.threads > 0 ? options.threads : available_cores()) {
+  auto checkpoint = std::make_shared<Checkpoint>(open_model(path, {.tokenizer = false}));
+  const ConfigReader config(checkpoint->config, checkpoint->config_file());
+  const Family& family = find_family(config);
+  spec_ = family.describe(config);
+  for (const AdapterChoice& adapter : options.adapters)
+    apply_adapter(*checkpoint, family, spec_, read_adapter(adapter.path, adapter.scale));
+  log_ = options.log;
+  weights_ =
+      bind(family, spec_, std::move(checkpoint), table_, pool_,
+           {.quantize_bits = options.quantize_bits, .precision = options.precision, .progress = options.progress});
+  forward_ = std::make_unique<Forward>(spec_, weights_, table_, pool_, options.precision, options.kv_cache);
+}
 
 void Model::Implementation::check(std::span<const Span> spans) const {
   for (size_t i = 0; i < spans.size(); i++) {
@@ -110,7 +74,7 @@ void Model::Implementation::prepare(const Span& span) const {
 }
 
 void Model::Implementation::run_batch(const LogitsCallback& on_logits) {
-  for (const Piece& piece : pieces_) piece.cache->reserve(piece.start + piece.rows);
+  for (const Piece& piece : pieces_) piece.cache->reserve(piece.start, piece.start + piece.rows);
   forward_->run(pieces_, tokens_);
   for (const Piece& piece : pieces_) {
     piece.cache->length = piece.start + piece.rows;
@@ -201,6 +165,16 @@ int64_t Model::draft_room(const Sequence& sequence, int64_t wanted) const {
   return takes_back && m.rotary_regime_at(next) == m.rotary_regime_at(next + wanted) ? wanted : 0;
 }
 
+void Model::share_out(int64_t count, const std::function<void(int64_t index)>& work) {
+  ThreadPool& pool = implementation_->pool_;
+  if (count <= 1 || pool.size() == 1) {
+    for (int64_t i = 0; i < count; i++) work(i);
+    return;
+  }
+  const auto job = [&](int thread) { pool.share_out(count, thread, work); };
+  pool.run(std::ref(job));
+}
+
 std::span<const float> Model::next_logits(Sequence& sequence, std::span<const TokenId> tokens) {
   if (tokens.empty())
     throw Error({.what = "there is no token to read", .expected = "at least one token", .found = "none"});
@@ -216,17 +190,26 @@ Sequence::Sequence(const Model& model, int64_t capacity) {
   if (m.spec_.positions) capacity = std::min(capacity, m.spec_.positions->count);
   implementation_ = std::make_unique<Implementation>(m.forward_->kv_layout(), capacity);
 }
+Sequence::Sequence(std::unique_ptr<Implementation> implementation) : implementation_(std::move(implementation)) {}
 Sequence::Sequence(Sequence&&) noexcept = default;
 Sequence& Sequence::operator=(Sequence&&) noexcept = default;
 Sequence::~Sequence() = default;
 
 int64_t Sequence::length() const { return static_cast<int64_t>(implementation_->cache.tokens.size()); }
+std::span<const TokenId> Sequence::tokens() const { return implementation_->cache.tokens; }
 int64_t Sequence::capacity() const { return implementation_->cache.capacity(); }
 void Sequence::truncate(int64_t length) {
   KvCache& cache = implementation_->cache;
   if (length >= this->length()) return;
   cache.tokens.resize(static_cast<size_t>(std::max<int64_t>(length, 0)));
   cache.rewind(static_cast<int64_t>(cache.tokens.size()));
+}
+
+Sequence Sequence::fork(int64_t length) const {
+  const KvCache& cache = implementation_->cache;
+  auto copy = std::make_unique<Implementation>(cache.layout(), cache.capacity());
+  copy->cache.copy_beginning(cache, std::clamp<int64_t>(length, 0, this->length()));
+  return Sequence(std::move(copy));
 }
 
 }  // namespace foretell

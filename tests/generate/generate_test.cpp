@@ -220,3 +220,11 @@ TEST_CASE("progress is told while the prompt is read") {
   run({a}, options, {a, b, c});
   CHECK(done == std::vector<size_t>{0, 1, 2, 3});
 }
+
+TEST_CASE("the time that a text may take ends it") {
+  const Outcome out = run({a, c}, {.max_tokens = 1000000, .max_seconds = 0.05}, {a, b}, 1000000);
+  CHECK(out.generation.finish_reason == FinishReason::Length);
+  CHECK(out.generation.out_of_time);
+  CHECK(!out.generation.ids.empty());
+  CHECK_FALSE(run({a, c}, {.max_tokens = 3, .max_seconds = 100}).generation.out_of_time);
+}
