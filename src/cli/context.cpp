@@ -10,6 +10,15 @@ void Context::print_json(const nlohmann::ordered_json& document) {
   out.write(document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
 }
 
+nlohmann::ordered_json error_document(const Error& error) {
+  const ErrorParts& p = error.parts();
+  nlohmann::ordered_json document = {{"message", error.what()}, {"file", p.file}, {"where", p.where}};
+  for (const auto& [key, value] : {std::pair{"expected", p.expected}, {"found", p.found}, {"hint", p.hint}}) {
+    if (!value.empty()) document[key] = value;
+  }
+  return document;
+}
+
 CLI::App& add_command(CLI::App& app, Context& context, const std::string& name, const std::string& description,
                       const std::vector<std::string>& examples, std::function<void()> run) {
   CLI::App* command = app.add_subcommand(name, description)->group("Commands");

@@ -40,6 +40,9 @@ struct Context {
   void print_json(const nlohmann::ordered_json& document);
 };
 
+// What an error says, for a program: message, file, where, and what was expected and found.
+nlohmann::ordered_json error_document(const Error& error);
+
 // A command and what it does once all options are known. `examples` are whole lines, shown at the end of its help.
 CLI::App& add_command(CLI::App& app, Context& context, const std::string& name, const std::string& description,
                       const std::vector<std::string>& examples, std::function<void()> run);

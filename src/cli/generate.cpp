@@ -5,23 +5,26 @@
 
 #include <chrono>
 #include <memory>
-#include <nlohmann/json.hpp>
 
+#include "cli/batch_lines.h"
 #include "cli/commands.h"
 #include "cli/constraint_options.h"
+#include "cli/generate_many.h"
+#include "cli/generation_view.h"
 #include "cli/interrupt.h"
 #include "cli/model_source.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/prompt.h"
 #include "cli/sampler_options.h"
+#include "cli/session_options.h"
 #include "cli/text_source.h"
 #include "cli/token_text.h"
+#include "generate/check_prompt.h"
 
 namespace foretell::cli {
 namespace {
 
-using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -33,12 +36,15 @@ class GenerateCommand {
   void run();
 
  private:
+  void load(bool ids_only);
   GenerateOptions options_for(const TextSource& source);
   void generate_one(const GenerateOptions& options, int64_t index);
-  Json document(const Generation& generation) const;
-  Json logprobs(const Generation& generation) const;
-  void print_logprobs(const Generation& generation);
-  void report(const Generation& generation) const;
+  void generate_many(const GenerateOptions& options);
+  void generate_lines();
+  void resume(const Prompt& prompt, GenerateOptions& options);
+  void share_prompt();
+  void keep(const Generation& generation);
+  BatchOptions batch_options() const;
   void load_draft();
   void make_constraint(const Grammar& grammar, const SamplingOptions& sampling);
   void log_options(const GenerateOptions& options) const;
@@ -47,10 +53,14 @@ class GenerateCommand {
   PromptOptions prompt_;
   SamplerFlags samplers_;
   ConstraintFlags form_;
+  SessionFlags kept_;
   std::vector<std::string> stop_;
   std::optional<int64_t> logprobs_, lookup_, draft_tokens_;
   std::optional<std::string> draft_;
-  int64_t max_tokens_ = 512, num_ = 1;
+  int64_t max_tokens_ = 512, num_ = 1, batch_size_ = 16;
+  double max_time_ = 0;
+  bool batch_lines_ = false;
+  std::optional<std::string> output_;  // of batch_lines_
   bool echo_ = false, ignore_eos_ = false, stats_ = false;
 
   // While it runs.
@@ -66,8 +76,9 @@ class GenerateCommand {
   std::unique_ptr<Draft> small_;
   std::optional<Constraint> constraint_;
   std::vector<TokenId> ids_;
+  CachedPrompt cached_;  // what share_prompt() has read
   std::string echoed_;
-  double load_s_ = 0;
+  std::optional<GenerationView> view_;
 };
 
 constexpr auto defaults_help =
@@ -83,10 +94,25 @@ void GenerateCommand::add_options(CLI::App& command) {
   add_prompt_options(command, prompt_);
   add_number(command, "-n,--max-tokens", max_tokens_, Whole{.least = 0}, "The most tokens to generate")
       ->group("Generation");
+  add_number(command, "--max-time", max_time_, Real{.least = 0},
+             "End after so many seconds, loading left out; 0: never")
+      ->group("Generation");
   add_texts(command, "--stop", stop_, "TEXT", "End before this text; it is not printed")->group("Generation");
   add_switch(command, "--ignore-eos", ignore_eos_, "The end token is a token like others")->group("Generation");
   add_switch(command, "--echo", echo_, "Print the prompt before the text")->group("Generation");
-  add_number(command, "--num", num_, Whole{.least = 1}, "So many texts, one after the other, with seeds that count up")
+  add_number(command, "--num", num_, Whole{.least = 1},
+             "So many texts, written at the same time, with seeds that count up")
+      ->group("Generation");
+  add_switch(
+      command, "--batch-lines", batch_lines_,
+      "The file, or standard input, is JSON Lines: {\"prompt\": TEXT} each, with settings of its own where wanted;"
+      "\nJSON Lines come out, in the same order")
+      ->group("Generation");
+  add_text(command, "-o,--output", output_, "FILE",
+           "Where --batch-lines writes to; what stands there already is not written again")
+      ->group("Generation");
+  add_number(command, "--batch-size", batch_size_, Whole{.least = 1, .most = 128},
+             "Of several texts so many at the same time")
       ->group("Generation");
   add_number(command, "--logprobs", logprobs_, Whole{.least = 0},
              "For each token its log-probability (temperature 1, no samplers) and those of the N best")
@@ -105,6 +131,7 @@ void GenerateCommand::add_options(CLI::App& command) {
       ->default_str("auto")
       ->group("Generation");
   add_switch(command, "--stats", stats_, "Say on stderr how long it took")->group("Generation");
+  add_session_options(command, kept_);
   add_constraint_options(command, form_);
   add_sampler_options(command, samplers_, true);
   add_seed_option(command, context_);
@@ -120,6 +147,7 @@ GenerateOptions GenerateCommand::options_for(const TextSource& source) {
   set_dry_breakers(options.sampling, samplers_, source.tokenizer());
   options.sampling.seed = context_.options.seed ? *context_.options.seed : random_seed();
   options.max_tokens = max_tokens_;
+  options.max_seconds = max_time_;
   options.stop = stop_;
   options.ignore_end = ignore_eos_;
   options.logprobs = logprobs_.value_or(-1);
@@ -132,26 +160,68 @@ GenerateOptions GenerateCommand::options_for(const TextSource& source) {
   return options;
 }
 
+// `ids_only`: no text has to become tokens.
+void GenerateCommand::load(bool ids_only) {
+  const auto start = Clock::now();
+  source_.emplace(context_, ids_only);
+  model_.emplace(source_->load_model(context_));
+  sequence_.emplace(new_sequence(*model_, context_));
+  view_.emplace(context_, *source_, logprobs_.has_value());
+  view_->load_s = seconds_since(start);
+}
+
 void GenerateCommand::run() {
-  const Prompt prompt = read_prompt(prompt_);
+  if (batch_lines_) return generate_lines();
+  if (output_) throw UsageError({.what = "--output is for --batch-lines", .hint = "> FILE keeps a text"});
+  if (kept_.session && (num_ > 1 || kept_.prompt_cache))
+    throw UsageError({.what = std::string("--session does not go with ") + (num_ > 1 ? "--num" : "--prompt-cache")});
+  const Prompt prompt = read_prompt(prompt_, !kept_.resumes());
   const std::optional<Grammar> grammar = form_.read();
   const auto start = Clock::now();
-  source_.emplace(context_, prompt.ids.has_value());
-  model_.emplace(source_->load_model(context_));
-  const GenerateOptions options = options_for(*source_);
-  ids_ = source_->encode(prompt, !prompt_.no_special);
+  load(prompt.ids.has_value());
+  GenerateOptions options = options_for(*source_);
+  if (kept_.resumes())
+    resume(prompt, options);
+  else
+    ids_ = source_->encode(prompt, !prompt_.no_special);
   if (echo_) echoed_ = prompt.ids ? source_->decode(ids_) : prompt.text;
   log_options(options);
   if (prompt.ids) check_ids(ids_, model_->vocabulary_size());
-  sequence_.emplace(new_sequence(*model_, context_));
   if (draft_) load_draft();
   if (grammar) make_constraint(*grammar, options.sampling);
   if (lookup_.value_or(0) > 0 && model_->draft_room(*sequence_, 1) == 0)
     spdlog::warn("--lookup does nothing: what the model remembers of a text cannot be turned back");
-  load_s_ = seconds_since(start);
+  view_->load_s = seconds_since(start);
 
   const InterruptGuard guard;
+  if (kept_.prompt_cache) share_prompt();
+  if (num_ > 1 && !small_) return generate_many(options);
   for (int64_t i = 0; i < num_ && !interrupted(); i++) generate_one(options, i);
+}
+
+// The text that was kept, and the prompt after it.
+void GenerateCommand::resume(const Prompt& prompt, GenerateOptions& options) {
+  Session session = load_session(*model_, *kept_.session, sequence_->capacity());
+  sequence_.emplace(std::move(session.sequence));
+  ids_ = std::move(session.ids);
+  const std::vector<TokenId> more = source_->encode(prompt, false);
+  ids_.insert(ids_.end(), more.begin(), more.end());
+  if (!context_.options.seed) options.sampling.seed = session.seed;
+}
+
+void GenerateCommand::share_prompt() {
+  check_prompt(sequence_->capacity(), ids_);
+  cached_ = use_prompt_cache(*kept_.prompt_cache, *model_, *sequence_, ids_, interrupted);
+  if (!stats_) return;
+  spdlog::info("{} of {} tokens of the prompt were in {}", cached_.shared, ids_.size(), *kept_.prompt_cache);
+}
+
+// The text as it was given out, so that what ended it does not stand in it.
+void GenerateCommand::keep(const Generation& generation) {
+  std::vector<TokenId> ids = ids_;
+  ids.insert(ids.end(), generation.ids.begin(), generation.ids.end());
+  sequence_->truncate(static_cast<int64_t>(ids.size()));
+  save_session(*model_, *sequence_, ids, generation.seed, *kept_.session);
 }
 
 void GenerateCommand::make_constraint(const Grammar& grammar, const SamplingOptions& sampling) {
@@ -205,68 +275,67 @@ void GenerateCommand::generate_one(const GenerateOptions& shared, int64_t index)
     out.write(echoed_);
     out.flush();
   }
-  const Generation generation =
-      generate(*model_, source_->tokenizer(), *sequence_, ids_, options, json ? OnText() : on_text);
+  Generation generation = generate(*model_, source_->tokenizer(), *sequence_, ids_, options, json ? OnText() : on_text);
+  generation.timing.prefill_s += cached_.seconds;
+  generation.timing.prefill_tokens += cached_.read;
+  cached_ = {};
   if (json) {
-    context_.print_json(document(generation));
+    context_.print_json(view_->document(ids_, echoed_, generation));
   } else {
     if (!source_->tokenizer()) out.write(last = CLI::detail::join(generation.ids, ","));
     if (!last.ends_with('\n')) out.write("\n");
-    if (logprobs_) print_logprobs(generation);
+    if (logprobs_) view_->print_logprobs(generation);
   }
   out.flush();
-  report(generation);
+  view_->report(generation, stats_);
+  if (kept_.session) keep(generation);
 }
 
-Json GenerateCommand::document(const Generation& g) const {
-  Json json = {{"prompt_ids", ids_},
-               {"ids", g.ids},
-               {"text", echoed_ + g.text},
-               {"finish_reason", name(g.finish_reason)},
-               {"seed", g.seed},
-               {"timing",
-                {{"load_s", load_s_},
-                 {"prefill_s", g.timing.prefill_s},
-                 {"prefill_tokens", g.timing.prefill_tokens},
-                 {"decode_s", g.timing.decode_s},
-                 {"decode_tokens", g.timing.decode_tokens},
-                 {"drafted_tokens", g.drafted_tokens},
-                 {"accepted_tokens", g.accepted_tokens}}}};
-  if (logprobs_) json["logprobs"] = logprobs(g);
-  return json;
+void GenerateCommand::generate_many(const GenerateOptions& shared) {
+  GenerateOptions options = shared;
+  if (constraint_) options.constraint = &*constraint_;
+  Batch batch(*model_, source_->tokenizer(), batch_options());
+  batch.share_beginning(*sequence_);
+  TextsInTurn texts(context_, *source_, *view_,
+                    {.prompt_ids = ids_, .echoed = echoed_, .logprobs = logprobs_.has_value(), .stats = stats_});
+  texts.write(batch, options, static_cast<size_t>(num_));
 }
 
-Json GenerateCommand::logprobs(const Generation& g) const {
-  const auto entry = [this](const TokenLogprob& t) {
-    Json json = {{"id", t.id}};
-    add_token(json, source_->tokenizer(), t.id);
-    json["logprob"] = t.logprob;
-    return json;
-  };
-  Json list = Json::array();
-  for (const ChosenLogprob& chosen : g.logprobs) {
-    list.push_back(entry(chosen));
-    list.back()["top"] = Json::array();
-    for (const TokenLogprob& other : chosen.top) list.back()["top"].push_back(entry(other));
+BatchOptions GenerateCommand::batch_options() const {
+  return {.at_once = static_cast<size_t>(batch_size_), .capacity = sequence_->capacity(), .interrupted = interrupted};
+}
+
+void GenerateCommand::generate_lines() {
+  for (const auto& [given, flag] : {std::pair{num_ > 1, "--num"},
+                                    {draft_.has_value(), "--draft"},
+                                    {prompt_.text.has_value(), "--prompt"},
+                                    {prompt_.ids.has_value(), "--ids"},
+                                    {kept_.session.has_value(), "--session"},
+                                    {kept_.prompt_cache.has_value(), "--prompt-cache"}}) {
+    if (given) throw UsageError({.what = std::string(flag) + " does not go with --batch-lines"});
   }
-  return list;
-}
-
-void GenerateCommand::print_logprobs(const Generation& g) {
-  constexpr int width = 20;
-  const auto cell = [this](const TokenLogprob& t) {
-    const Tokenizer* tokenizer = source_->tokenizer();
-    const std::string text = tokenizer ? shown_token(tokenizer->token_bytes(t.id), width) : std::to_string(t.id);
-    char number[32];
-    std::snprintf(number, sizeof number, "%9.4f", t.logprob);
-    return pad_right(text, width) + number;
-  };
-  context_.out.write("\n");
-  for (const ChosenLogprob& chosen : g.logprobs) {
-    std::string line = cell(chosen);
-    for (const TokenLogprob& other : chosen.top) line += "   " + cell(other);
-    context_.out.write(line + "\n");
-  }
+  BatchLines lines(context_, prompt_.file.value_or("-"), output_);
+  if (lines.skipped() > 0) spdlog::info("{} lines are in {} already", lines.skipped(), *output_);
+  if (lines.done()) return;
+  const std::optional<Grammar> grammar = form_.read();
+  load(true);
+  LineDefaults defaults{.options = options_for(*source_),
+                        .if_asked = samplers_.over(source_->defaults().if_asked),
+                        .special = !prompt_.no_special,
+                        .vocabulary_size = model_->vocabulary_size()};
+  set_dry_breakers(defaults.if_asked, samplers_, source_->tokenizer());
+  log_options(defaults.options);
+  if (grammar) make_constraint(*grammar, defaults.options.sampling);
+  if (constraint_) defaults.options.constraint = &*constraint_;
+  const InterruptGuard guard;
+  const auto start = Clock::now();
+  Batch batch(*model_, source_->tokenizer(), batch_options());
+  lines.run(batch, *source_, *view_, defaults, echo_);
+  const double seconds = seconds_since(start);
+  if (stats_)
+    spdlog::info("loading {:.3f} s; {} tokens in {:.3f} s ({:.1f} tokens/s)", view_->load_s, lines.tokens(), seconds,
+                 static_cast<double>(lines.tokens()) / seconds);
+  if (lines.failed() > 0) spdlog::warn("{} lines failed: their errors stand in the output", lines.failed());
 }
 
 void GenerateCommand::log_options(const GenerateOptions& options) const {
@@ -279,22 +348,6 @@ void GenerateCommand::log_options(const GenerateOptions& options) const {
     if (p.get(options.sampling) != p.get(SamplingOptions{})) spdlog::debug("{} {}", p.flag, p.get(options.sampling));
   }
   spdlog::debug("end tokens: {}", CLI::detail::join(options.sampling.end_ids, ", "));
-}
-
-void GenerateCommand::report(const Generation& g) const {
-  spdlog::debug("seed {}, finish reason {}", g.seed, name(g.finish_reason));
-  if (!stats_) return;
-  const GenerateTiming& t = g.timing;
-  const auto rate = [](int64_t tokens, double seconds) {
-    return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
-  };
-  spdlog::info(
-      "loading {:.3f} s; prompt {} tokens in {:.3f} s ({:.1f} tokens/s); text {} tokens in {:.3f} s ({:.1f} tokens/s)",
-      load_s_, t.prefill_tokens, t.prefill_s, rate(t.prefill_tokens, t.prefill_s), t.decode_tokens, t.decode_s,
-      rate(t.decode_tokens, t.decode_s));
-  if (g.drafted_tokens > 0)
-    spdlog::info("{} of {} drafted tokens were right ({:.0f} %)", g.accepted_tokens, g.drafted_tokens,
-                 100 * static_cast<double>(g.accepted_tokens) / static_cast<double>(g.drafted_tokens));
 }
 
 }  // namespace

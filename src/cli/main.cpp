@@ -97,13 +97,8 @@ void print_error(const Error& error, const Context& context) {
 
 // Under --json a program that reads standard output learns of the failure there.
 void print_error_json(const Error& error, Context& context) {
-  const ErrorParts& p = error.parts();
-  nlohmann::ordered_json document = {{"message", error.what()}, {"file", p.file}, {"where", p.where}};
-  for (const auto& [key, value] : {std::pair{"expected", p.expected}, {"found", p.found}, {"hint", p.hint}}) {
-    if (!value.empty()) document[key] = value;
-  }
   try {
-    context.print_json({{"error", document}});
+    context.print_json({{"error", error_document(error)}});
     context.out.flush();
   } catch (...) {
     // The failure is on standard error already; that its second copy is lost changes nothing.

@@ -106,7 +106,7 @@ void add_prompt_options(CLI::App& command, PromptOptions& options, PromptFlags f
         ->group("Input");
 }
 
-Prompt read_prompt(const PromptOptions& options) {
+Prompt read_prompt(const PromptOptions& options, bool needed) {
   if (options.ids) return {.ids = options.ids, .text = {}};
   Prompt prompt;
   bool given = options.text.has_value();
@@ -117,7 +117,7 @@ Prompt read_prompt(const PromptOptions& options) {
     prompt.text = *input;
     given = given || !prompt.text.empty();
   }
-  if (!given)
+  if (!given && needed)
     throw UsageError({.what = "no text was given",
                       .expected = "-p TEXT, -f FILE, or a text on standard input",
                       .hint = "for example -p \"The capital of France is\""});

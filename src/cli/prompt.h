@@ -31,7 +31,8 @@ struct Prompt {
   std::optional<std::vector<TokenId>> ids;
   std::string text;
 };
-Prompt read_prompt(const PromptOptions& options);
+// Where it is not `needed`, nothing is an empty text.
+Prompt read_prompt(const PromptOptions& options, bool needed = true);
 
 // All of a file or, for "-", of standard input; pipes and devices too.
 std::string read_input(const std::string& name);
