@@ -39,7 +39,7 @@ not JSON
 
 }  // namespace
 
-TEST_CASE("generate --batch-lines: each line as alone, in order; what fails says so") {
+TEST_CASE("generate --batch-lines: each line as alone, in order, what fails says so") {
   const Outcome outcome = generate({"--batch-lines", "-n", "12", "--seed", "30"}, some_lines);
   INFO(outcome.err);
   REQUIRE(outcome.code == 0);

@@ -247,7 +247,7 @@ TEST_CASE("an observer sees the inputs of every matrix, and changes nothing") {
     for (Observer* observer : {static_cast<Observer*>(nullptr), static_cast<Observer*>(&seen)}) {
       Forward forward(spec, weights, table, pool, Precision::Fast, KvCacheFormat::Auto, observer);
       KvCache cache(forward.kv_layout(), 64);
-      cache.reserve(41);
+      cache.reserve(0, 41);
       const Piece piece{.cache = &cache, .first_row = 0, .rows = 41, .start = 0, .length = 41};
       forward.run({&piece, 1}, ids);
       const std::vector<int64_t> rows = {3, 40};
