@@ -15,6 +15,7 @@ void add_near_command(CLI::App& app, Context& context);
 void add_analogy_command(CLI::App& app, Context& context);
 void add_direction_command(CLI::App& app, Context& context);
 void add_explore_command(CLI::App& app, Context& context);
+void add_explain_command(CLI::App& app, Context& context);
 void add_inspect_command(CLI::App& app, Context& context);
 void add_tokenize_command(CLI::App& app, Context& context);
 void add_detokenize_command(CLI::App& app, Context& context);

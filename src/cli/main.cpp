@@ -42,6 +42,7 @@ void add_commands(CLI::App& app, Context& context) {
   add_near_command(app, context);
   add_analogy_command(app, context);
   add_direction_command(app, context);
+  add_explain_command(app, context);
   add_inspect_command(app, context);
   add_tokenize_command(app, context);
   add_detokenize_command(app, context);

@@ -168,25 +168,37 @@ static int threads_to_use(const CommonOptions& o) {
   return static_cast<int>(std::min(asked, most));
 }
 
-Model load_model(const fs::path& path, const Context& context, const std::function<void()>& check) {
+namespace {
+
+template <class Loaded>
+Loaded load(const fs::path& path, const Context& context, const std::function<void()>& check) {
   const CommonOptions& o = context.options;
   const InterruptGuard guard;
   Progress progress("Loading the model", context.err_terminal.interactive && !o.quiet, context.err_terminal.width);
-  LoadOptions load{.precision = o.precision,
-                   .kv_cache = o.kv_cache,
-                   .quantize_bits = o.quantize_bits,
-                   .threads = threads_to_use(o),
-                   .isa = o.isa,
-                   .progress =
-                       [&](double part) {
-                         stop_if_interrupted();
-                         if (check) check();
-                         progress.update(part);
-                       },
-                   .log = [](const std::string& line) { spdlog::info("{}", line); }};
-  for (const std::string& adapter : o.adapters) load.adapters.push_back(adapter_choice(adapter));
-  Model model = Model::load(path, load);
+  LoadOptions options{.precision = o.precision,
+                      .kv_cache = o.kv_cache,
+                      .quantize_bits = o.quantize_bits,
+                      .threads = threads_to_use(o),
+                      .isa = o.isa,
+                      .progress =
+                          [&](double part) {
+                            stop_if_interrupted();
+                            if (check) check();
+                            progress.update(part);
+                          },
+                      .log = [](const std::string& line) { spdlog::info("{}", line); }};
+  for (const std::string& adapter : o.adapters) options.adapters.push_back(adapter_choice(adapter));
+  Loaded loaded = Loaded::load(path, options);
   stop_if_interrupted();
+  return loaded;
+}
+
+}  // namespace
+
+Tracer load_tracer(const fs::path& path, const Context& context) { return load<Tracer>(path, context, {}); }
+
+Model load_model(const fs::path& path, const Context& context, const std::function<void()>& check) {
+  Model model = load<Model>(path, context, check);
   spdlog::debug("{} threads, {} instructions, {} bytes of weights", model.threads(), model.isa(),
                 model.weights_bytes());
   if (!model.rounded_weights().empty())

@@ -10,6 +10,7 @@
 #include "cli/context.h"
 #include "foretell/model.h"
 #include "foretell/tokenizer.h"
+#include "foretell/trace.h"
 
 namespace foretell::cli {
 
@@ -36,5 +37,7 @@ size_t tokenizer_bytes(const ModelSource& source);
 // Loads the weights by the common options; a terminal sees how far it is where it takes long. Ctrl-C ends it, and so
 // does what `check`, which is called now and then, throws.
 Model load_model(const std::filesystem::path& path, const Context& context, const std::function<void()>& check = {});
+// The same model in float32, to be looked into.
+Tracer load_tracer(const std::filesystem::path& path, const Context& context);
 
 }  // namespace foretell::cli

@@ -48,8 +48,8 @@ void fetch_ahead(const KvLayout::Head& head) {
 }  // namespace
 
 AttentionEngine::AttentionEngine(const ModelSpec& spec, const Weights& weights, const kernels::Table& table,
-                                 const KvLayout& layout, ThreadPool& pool, int64_t max_rows)
-    : spec_(spec), weights_(weights), table_(table), layout_(layout), pool_(pool) {
+                                 const KvLayout& layout, ThreadPool& pool, int64_t max_rows, StreamObserver* follower)
+    : spec_(spec), weights_(weights), table_(table), layout_(layout), pool_(pool), follower_(follower) {
   int64_t heads = 0, kv_heads = 0, group = 1, key_stride = 0, value_stride = 0;
   for (size_t l = 0; l < spec.layers.size(); l++) {
     rotary_of_layer_.push_back(-1);
@@ -175,7 +175,7 @@ float* AttentionEngine::attend(size_t layer, const Projections& in, int thread) 
     normalize_whole(layer, in, thread);
     pool_.barrier();
   }
-  if (rows_ == 1) {
+  if (rows_ == 1 && follower_ == nullptr) {
     attend_split(layer, in, thread);
     pool_.barrier();
     return merge_split(layer, worker);
@@ -406,6 +406,7 @@ void AttentionEngine::attend_task(size_t layer, const Projections& in, const Tas
   for (int r = 0; r < rows.rows; r++) worker.running[static_cast<size_t>(r)].maximum = nothing_seen;
   for (int64_t c = first_chunk(layer, rows.first_position); c * chunk_keys <= rows.last_position; c++) {
     attend_chunk(layer, *piece.cache, kv_head, c, rows, worker);
+    if (follower_ != nullptr) follow_chunk(layer, c * chunk_keys, rows, worker);
     for (int r = 0; r < rows.rows; r++)
       merge_chunk(value_stride, worker.running[static_cast<size_t>(r)], worker.total.data() + r * value_stride,
                   worker.chunk[static_cast<size_t>(r)], worker.gathered.data() + r * value_stride);
@@ -414,9 +415,32 @@ void AttentionEngine::attend_task(size_t layer, const Projections& in, const Tas
     const int64_t row = piece.first_row + task.first + r / rows.heads, head = kv_head * rows.heads + r % rows.heads;
     float* total = worker.total.data() + r * value_stride;
     merge_sink(layer, head, worker.running[static_cast<size_t>(r)], total, worker);
+    if (follower_ != nullptr) follow_head(layer, head, row, r, rows, worker);
     finish_head(layer, total, worker.running[static_cast<size_t>(r)].sum,
                 output_.data() + row * output_stride_ + head * a.value_head_dim);
   }
+}
+
+// Keeps the logarithms (to base 2) of a chunk's weights, so that the chunks can be put on one scale later.
+void AttentionEngine::follow_chunk(size_t layer, int64_t first_key, const QueryRows& rows, Worker& worker) const {
+  const int64_t keys = rows.last_position + 1;
+  const bool first = first_key / chunk_keys == first_chunk(layer, rows.first_position);
+  if (first) worker.followed.assign(static_cast<size_t>(rows.rows * keys), -INFINITY);
+  for (int r = 0; r < rows.rows; r++) {
+    const SoftmaxRow& row = worker.chunk[static_cast<size_t>(r)];
+    const float* weights = worker.scores.data() + r * chunk_keys;
+    float* to = worker.followed.data() + r * keys + first_key;
+    for (int j = row.begin; j < row.end; j++) to[j] = std::log2(weights[j]) + row.maximum;
+  }
+}
+
+void AttentionEngine::follow_head(size_t layer, int64_t head, int64_t row, int r, const QueryRows& rows,
+                                  Worker& worker) const {
+  const SoftmaxRow& all = worker.running[static_cast<size_t>(r)];
+  const int64_t keys = rows.last_position + 1, seen = rows.first_position + r / rows.heads + 1;
+  float* weights = worker.followed.data() + r * keys;
+  for (int64_t j = 0; j < seen; j++) weights[j] = std::exp2(weights[j] - all.maximum) / all.sum;
+  follower_->attention(static_cast<int64_t>(layer), head, row, weights, seen);
 }
 
 // What a head gathered, from the sum over its weights.

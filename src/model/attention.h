@@ -14,6 +14,7 @@
 #include "base/thread_pool.h"
 #include "kernels/table.h"
 #include "model/kv_cache.h"
+#include "model/observer.h"
 #include "model/weights.h"
 
 namespace foretell {
@@ -40,7 +41,7 @@ struct Projections {
 class AttentionEngine {
  public:
   AttentionEngine(const ModelSpec& spec, const Weights& weights, const kernels::Table& table, const KvLayout& layout,
-                  ThreadPool& pool, int64_t max_rows);
+                  ThreadPool& pool, int64_t max_rows, StreamObserver* follower = nullptr);
 
   // Before the threads start on a batch. The caches must have room for their rows.
   void begin(std::span<const Piece> pieces, int64_t rows);
@@ -49,7 +50,7 @@ class AttentionEngine {
 
   // Called by all threads when the projections of `layer` are complete: keeps the new keys and values and attends.
   // Returns what each row's heads gathered, [rows, heads * value_head_dim] with output_stride(); with one row each
-  // thread has its own copy.
+  // thread has its own copy, unless somebody follows the stream.
   float* attend(size_t layer, const Projections& in, int thread);
   int64_t output_stride() const { return output_stride_; }
 
@@ -82,6 +83,7 @@ class AttentionEngine {
     AlignedBuffer<float> nothing;                     // [value stride] zeros
     AlignedBuffer<int8_t> scratch;                    // for KvLayout::store
     AlignedBuffer<float> output;                      // [heads * value_head_dim], for a batch of one row
+    std::vector<float> followed;                      // [rows, keys]: the weights, for a follower
     std::vector<QueryRows> split;                     // [kv heads], for a batch of one row; no rows: not gathered yet
   };
   struct Task {
@@ -104,6 +106,8 @@ class AttentionEngine {
                     const QueryRows& rows, Worker& worker);
   void weigh_integers(size_t layer, const KvLayout::Head& head, int end, const QueryRows& rows, Worker& worker);
   void attend_task(size_t layer, const Projections& in, const Task& task, int64_t kv_head, Worker& worker);
+  void follow_chunk(size_t layer, int64_t first_key, const QueryRows& rows, Worker& worker) const;
+  void follow_head(size_t layer, int64_t head, int64_t row, int r, const QueryRows& rows, Worker& worker) const;
   void attend_split(size_t layer, const Projections& in, int thread);
   float* merge_split(size_t layer, Worker& worker);
   void merge_chunk(int64_t values, kernels::SoftmaxRow& running, float* total, const kernels::SoftmaxRow& chunk,
@@ -116,6 +120,7 @@ class AttentionEngine {
   const kernels::Table& table_;
   const KvLayout& layout_;
   ThreadPool& pool_;
+  StreamObserver* const follower_;
 
   std::span<const Piece> pieces_;
   int64_t rows_ = 0;

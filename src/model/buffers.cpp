@@ -102,7 +102,7 @@ void Forward::make_buffers() {
     return inputs;
   };
   hidden_ = RowBuffer(max_rows, spec_.hidden);
-  if (widths.block) block_ = RowBuffer(max_rows, spec_.hidden);
+  if (widths.block || follower_ != nullptr) block_ = RowBuffer(max_rows, spec_.hidden);
   if (widths.branches) branch_ = RowBuffer(max_rows, spec_.hidden);
   queries_ = RowBuffer(max_rows, widths.query);
   keys_ = RowBuffer(max_rows, widths.key);

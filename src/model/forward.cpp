@@ -9,15 +9,16 @@ namespace foretell {
 using kernels::unit_rows;
 
 Forward::Forward(const ModelSpec& spec, const Weights& weights, const kernels::Table& table, ThreadPool& pool,
-                 Precision precision, KvCacheFormat kv_cache, Observer* observer)
+                 Precision precision, KvCacheFormat kv_cache, Observer* observer, StreamObserver* follower)
     : spec_(spec),
       weights_(weights),
       table_(table),
       pool_(pool),
       precision_(precision),
       observer_(observer),
+      follower_(follower),
       kv_layout_(spec, kv_format(spec, weights.quantized, precision, kv_cache)),
-      attention_(spec, weights, table, kv_layout_, pool, max_rows) {
+      attention_(spec, weights, table, kv_layout_, pool, max_rows, follower) {
   make_buffers();
 }
 
@@ -31,7 +32,16 @@ void Forward::run(std::span<const Piece> pieces, std::span<const TokenId> tokens
     embed(me);
     attention_.compute_angles(thread);
     pool_.barrier();
-    for (size_t i = 0; i < spec_.layers.size(); i++) layer(i, me);
+    const auto tell = [&](int64_t layer) {
+      if (follower_ == nullptr) return;
+      if (thread == 0) follower_->layer_end(layer, hidden_.row(0), hidden_.stride, rows_);
+      pool_.barrier();
+    };
+    tell(-1);
+    for (size_t i = 0; i < spec_.layers.size(); i++) {
+      layer(i, me);
+      tell(static_cast<int64_t>(i));
+    }
   });
 }
 
@@ -58,7 +68,7 @@ void Forward::layer(size_t index, Worker& me) {
 
   begin_sum(spec, spec.attn_out.has_value(), me);
   mix(index, mixer_input, me);
-  end_sum(maybe(spec.attn_out, w.attn_out), maybe(spec.attn_sum, w.attn_sum), me);
+  end_sum(Block::Mixer, index, maybe(spec.attn_out, w.attn_out), maybe(spec.attn_sum, w.attn_sum), me);
 
   if (!parallel) {
     if (spec.residual_from_norm) normalize_stream(maybe(spec.mlp_in, w.mlp_in), me);
@@ -68,7 +78,7 @@ void Forward::layer(size_t index, Worker& me) {
   }
   begin_sum(spec, spec.mlp_out.has_value(), me);
   think(index, *mlp_input, me);
-  end_sum(maybe(spec.mlp_out, w.mlp_out), maybe(spec.mlp_sum, w.mlp_sum), me);
+  end_sum(Block::Mlp, index, maybe(spec.mlp_out, w.mlp_out), maybe(spec.mlp_sum, w.mlp_sum), me);
 
   if (spec.per_layer_input) mix_in_layer_input(index, me);
   if (w.output_scale != 1) scale_stream(w.output_scale, me);

@@ -42,9 +42,11 @@ struct Inputs {
 
 class Forward {
  public:
-  // `observer`, where there is one, sees the inputs of all products; the results are the same.
+  // `observer`, where there is one, sees the inputs of all products; the results are the same. `follower` follows the
+  // stream.
   Forward(const ModelSpec& spec, const Weights& weights, const kernels::Table& table, ThreadPool& pool,
-          Precision precision, KvCacheFormat kv_cache, Observer* observer = nullptr);
+          Precision precision, KvCacheFormat kv_cache, Observer* observer = nullptr,
+          StreamObserver* follower = nullptr);
 
   static constexpr int64_t max_rows = 256;                       // tokens of one batch
   static constexpr int64_t max_logit_rows = Model::logits_kept;  // rows of logits that are computed at once
@@ -54,6 +56,8 @@ class Forward {
   // The logits of some rows of the last batch: [rows.size()] times logits_stride() floats; at most max_logit_rows.
   const float* logits(std::span<const int64_t> rows);
   int64_t logits_stride() const { return logits_.stride; }
+  // The residual stream of a row of the last batch, [hidden]: what was put there instead is what logits() reads.
+  float* stream(int64_t row) const { return hidden_.row(row); }
 
   const KvLayout& kv_layout() const { return kv_layout_; }
 
@@ -95,7 +99,7 @@ class Forward {
   // mixers.cpp: what happens between tokens.
   void mix(size_t index, const Tiles& input, Worker& me);
   void attend(size_t index, const Attention& spec, const Tiles& input, Worker& me);
-  void add_mixed(size_t index, const Linear& output, const float* rows, int64_t stride, Worker& me);
+  void add_mixed(size_t index, const Linear& output, float* rows, int64_t stride, Worker& me);
   void attend_latent(size_t index, const LatentAttention& spec, const Tiles& input, Worker& me);
   Projections projections() const;
   void gather(size_t index, const Attention& spec, const Projections& projections, Worker& me);
@@ -131,7 +135,9 @@ class Forward {
   void begin_sum(const RowBuffer& sum, Worker& me);  // in `sum`, from zero
   void add_projection(const Linear& linear, const Tiles& input, Worker& me, Sharing sharing,
                       const float* row_factors = nullptr);
-  void end_sum(MaybeNorm out, MaybeNorm sum, Worker& me);
+  using Block = StreamObserver::Block;
+  void end_sum(Block block, size_t index, MaybeNorm out, MaybeNorm sum, Worker& me);
+  void end_followed_sum(Block block, size_t index, MaybeNorm out, MaybeNorm sum, Worker& me);
   // Calls work(unit) for this thread's part of `units`, where each is multiplied by `rows` rows.
   template <class Work>
   void share_units(int64_t units, int64_t rows, Worker& me, Sharing sharing, Work&& work);
@@ -151,6 +157,7 @@ class Forward {
   ThreadPool& pool_;
   const Precision precision_;
   Observer* const observer_;
+  StreamObserver* const follower_;
   int tile_rows_ = 1;  // the most rows of a tile, in all formats that the weights want
   KvLayout kv_layout_;
   AttentionEngine attention_;

@@ -71,12 +71,13 @@ void Forward::gather(size_t index, const Attention& spec, const Projections& pro
   const AttentionWeights& w = weights_.layers[index].attention;
   const int64_t cols = w.output.weight.cols, stride = attention_.output_stride();
   float* gathered = attention_.attend(index, projections, me.thread);
-  if (spec.gate) {  // of the rows that this thread makes inputs of
-    const Range mine = rows_ == 1 ? Range{0, 1} : tile_share(rows_, me.thread);
+  if (spec.gate) {                                        // of the rows that this thread makes inputs of
+    const bool own = rows_ == 1 && follower_ == nullptr;  // each thread has a copy
+    const Range mine = own ? Range{0, 1} : tile_share(rows_, me.thread);
     for (int64_t r = mine.begin; r < mine.end; r++) {
       float* heads = gathered + r * stride;
-      float* gate = rows_ == 1 ? me.rows.row(0) : gates_.row(r);
-      if (rows_ == 1) std::memcpy(gate, gates_.row(0), static_cast<size_t>(gates_.stride) * 4);
+      float* gate = own ? me.rows.row(0) : gates_.row(r);
+      if (own) std::memcpy(gate, gates_.row(0), static_cast<size_t>(gates_.stride) * 4);
       table_.activate(kernels::Function::Sigmoid, gate, heads, round_up(cols, 16), heads);
     }
   }
@@ -84,7 +85,12 @@ void Forward::gather(size_t index, const Attention& spec, const Projections& pro
 }
 
 // Adds the output projection of what the mixer gathered, rows `stride` floats apart.
-void Forward::add_mixed(size_t index, const Linear& output, const float* rows, int64_t stride, Worker& me) {
+void Forward::add_mixed(size_t index, const Linear& output, float* rows, int64_t stride, Worker& me) {
+  if (follower_ != nullptr) {
+    pool_.barrier();
+    if (me.thread == 0) follower_->mixed(static_cast<int64_t>(index), rows, stride, rows_);
+    pool_.barrier();
+  }
   const Tiles& mixed = inputs(heads_input_, rows, stride, output.weight.cols, {}, me);
   observe({Point::Mixed, static_cast<int64_t>(index)}, mixed, 0, rows_, output.weight.cols, me);
   add_projection(output, mixed, me, Sharing::Free);

@@ -244,7 +244,7 @@ void Forward::mix_in_layer_input(size_t index, Worker& me) {
   const Tiles& own_input = inputs(narrow_input_, narrow_, spec.dims, {}, me);
   observe({Point::LayerOwn, static_cast<int64_t>(index)}, own_input, 0, rows_, spec.dims, me);
   add_projection(w.per_layer_out, own_input, me, Sharing::Fixed);
-  end_sum({&spec.norm, &w.per_layer_norm}, {}, me);
+  end_sum(Block::LayerInput, index, {&spec.norm, &w.per_layer_norm}, {}, me);
 }
 
 }  // namespace foretell

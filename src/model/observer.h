@@ -43,4 +43,26 @@ class Observer {
   virtual void see(const Site& site, const float* rows, int64_t stride, int64_t count, int64_t cols) = 0;
 };
 
+// Follows the residual stream from layer to layer, and may change it on its way (src/trace). All that a block adds then
+// goes through a buffer of its own first, so the sums of several experts are taken in another order than without.
+class StreamObserver {
+ public:
+  enum class Block : uint8_t { Mixer, Mlp, LayerInput };  // what adds to the stream
+  enum class Place : uint8_t {
+    Unnormed,  // what a block adds, before its own norm; only where it has one
+    Added,     // what it adds
+    Summed,    // the stream after it, before the norm of the sum where there is one
+  };
+  virtual ~StreamObserver() = default;
+  // The rows of a batch in its order, `stride` floats apart, to be read or changed; on one thread while others wait.
+  virtual void block(Block block, Place place, int64_t layer, float* rows, int64_t stride, int64_t count) = 0;
+  // The stream after a layer, or (-1) as the embeddings make it.
+  virtual void layer_end(int64_t layer, float* rows, int64_t stride, int64_t count) = 0;
+  // What the mixer gathered, head by head, before its output projection.
+  virtual void mixed(int64_t layer, float* rows, int64_t stride, int64_t count) = 0;
+  // How the head of a row shares out its attention: to the keys [0, count) of its sequence. On all threads at once, for
+  // different rows and heads.
+  virtual void attention(int64_t layer, int64_t head, int64_t row, const float* weights, int64_t count) = 0;
+};
+
 }  // namespace foretell

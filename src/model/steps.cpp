@@ -104,7 +104,7 @@ void Forward::project(const Linear& linear, const Tiles& input, const RowBuffer&
 // The columns that a thread adds to are the same for all matrices with `hidden` outputs, so each clears its own.
 void Forward::begin_sum(const LayerSpec& spec, bool through_norm, Worker& me) {
   me.sum_scale = spec.residual_scale;
-  if (through_norm) return begin_sum(block_, me);
+  if (through_norm || follower_ != nullptr) return begin_sum(block_, me);
   me.sum = &hidden_;
 }
 
@@ -135,8 +135,9 @@ void Forward::add_projection(const Linear& linear, const Tiles& input, Worker& m
 }
 
 // hidden += out norm(block), and then hidden = sum norm(hidden), each where there is one. All threads wait at the end.
-void Forward::end_sum(MaybeNorm out, MaybeNorm sum, Worker& me) {
+void Forward::end_sum(Block block, size_t index, MaybeNorm out, MaybeNorm sum, Worker& me) {
   pool_.barrier();
+  if (follower_ != nullptr) return end_followed_sum(block, index, out, sum, me);
   if (out.spec == nullptr && sum.spec == nullptr) return;
   const Range mine = tile_share(rows_, me.thread);
   for (int64_t r = mine.begin; r < mine.end; r++) {
@@ -148,6 +149,26 @@ void Forward::end_sum(MaybeNorm out, MaybeNorm sum, Worker& me) {
     if (sum.spec != nullptr) norm_rows(sum, x, hidden_.stride, spec_.hidden, 1, x, hidden_.stride);
   }
   pool_.barrier();
+}
+
+// The same, step by step before the follower's eyes.
+void Forward::end_followed_sum(Block block, size_t index, MaybeNorm out, MaybeNorm sum, Worker& me) {
+  const auto show = [&](StreamObserver::Place place, const RowBuffer& rows) {
+    pool_.barrier();
+    if (me.thread == 0) follower_->block(block, place, static_cast<int64_t>(index), rows.row(0), rows.stride, rows_);
+    pool_.barrier();
+  };
+  const Range mine = tile_share(rows_, me.thread);
+  if (out.spec != nullptr) {
+    show(StreamObserver::Place::Unnormed, block_);
+    for (int64_t r = mine.begin; r < mine.end; r++)
+      norm_rows(out, block_.row(r), block_.stride, spec_.hidden, 1, block_.row(r), block_.stride);
+  }
+  show(StreamObserver::Place::Added, block_);
+  for (int64_t r = mine.begin; r < mine.end; r++)
+    for (int64_t i = 0; i < spec_.hidden; i++) hidden_.row(r)[i] += block_.row(r)[i];
+  show(StreamObserver::Place::Summed, hidden_);
+  if (sum.spec != nullptr) normalize_stream(sum, me);
 }
 
 }  // namespace foretell
