@@ -52,7 +52,7 @@ void Tracer::Implementation::check(const Ablation& ablation) const {
 int64_t Tracer::Implementation::read(std::span<const TokenId> tokens, const std::function<bool()>& interrupted) {
   const auto length = static_cast<int64_t>(tokens.size());
   KvCache cache(forward->kv_layout(), length);
-  cache.reserve(length);
+  cache.reserve(0, length);
   int64_t rows = 0;
   for (int64_t start = 0; start < length; start += rows) {
     if (start > 0 && interrupted && interrupted()) break;
