@@ -2,6 +2,8 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cmath>
+#include <filesystem>
 #include <functional>
 #include <memory>
 
@@ -15,6 +17,7 @@
 #include "cli/screen.h"
 #include "cli/text_source.h"
 #include "cli/token_text.h"
+#include "foretell/trace.h"
 #include "generate/check_prompt.h"
 
 namespace foretell::cli {
@@ -23,6 +26,39 @@ namespace {
 constexpr size_t listed = 200;  // candidates that can be reached
 constexpr int label_width = 24;
 constexpr double step = 0.1, most_temperature = 5;  // of the temperature; half a step for top-p
+
+// What each layer would say if it were the last, of one text. Everything is kept, as another token may be selected.
+class Lens {
+ public:
+  Lens(const std::filesystem::path& model, const LoadOptions& options) : tracer_(Tracer::load(model, options)) {}
+
+  void read(std::span<const TokenId> tokens) {
+    const Trace trace = tracer_.run(tokens);
+    std::vector<const float*> vectors;
+    for (const LayerTrace& layer : trace.layers)
+      vectors.push_back(layer.stream.data() + (static_cast<int64_t>(tokens.size()) - 1) * trace.hidden);
+    logits_.clear();
+    tracer_.read_out(
+        vectors, [&](size_t, std::span<const float> logits) { logits_.emplace_back(logits.begin(), logits.end()); });
+  }
+
+  std::vector<LensRow> rows(TokenId selected, const Tokenizer& tokenizer) const {
+    std::vector<LensRow> rows;
+    for (const std::vector<float>& logits : logits_) {
+      const float logit = logits[static_cast<size_t>(selected)];
+      const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
+      rows.push_back({.layer = std::ssize(rows) + 1,
+                      .probability = std::exp(logit - log_sum_exp(logits)),
+                      .rank = 1 + std::count_if(logits.begin(), logits.end(), [&](float x) { return x > logit; }),
+                      .best = shown_token(tokenizer.token_bytes(static_cast<TokenId>(best)), label_width)});
+    }
+    return rows;
+  }
+
+ private:
+  Tracer tracer_;
+  std::vector<std::vector<float>> logits_;  // [layers][vocabulary]
+};
 
 class Exploration {
  public:
@@ -38,6 +74,14 @@ class Exploration {
   }
 
   ExploreView& view() { return view_; }
+
+  // Shows the lens, or hides it again; it is made when it is first asked for.
+  void toggle_lens(const std::function<std::unique_ptr<Lens>()>& make) {
+    with_lens_ = !with_lens_;
+    if (with_lens_ && !lens_) lens_ = make();
+    if (with_lens_) lens_->read(tokens_);
+    show_selected(view_.selected);
+  }
 
   void select(int64_t by) {
     const int64_t last = std::ssize(view_.prediction.tokens) - 1;
@@ -97,6 +141,7 @@ class Exploration {
     const auto logits = predictor_.read(std::span(tokens_).subspan(known), {});
     logits_.assign(logits.begin(), logits.end());
     predict_next();
+    if (with_lens_) lens_->read(tokens_);
     show_selected(0);
   }
 
@@ -111,7 +156,9 @@ class Exploration {
 
   void show_selected(size_t index) {
     view_.selected = index;
-    view_.selected_text = tokenizer_.token_bytes(view_.prediction.tokens[index].id);
+    const TokenId id = view_.prediction.tokens[index].id;
+    view_.selected_text = tokenizer_.token_bytes(id);
+    view_.lens = with_lens_ ? lens_->rows(id, tokenizer_) : std::vector<LensRow>();
   }
 
   Predictor& predictor_;
@@ -121,6 +168,8 @@ class Exploration {
   SamplingOptions sampling_;
   std::vector<float> logits_;
   ExploreView view_;
+  std::unique_ptr<Lens> lens_;
+  bool with_lens_ = false;
 };
 
 class ExploreCommand {
@@ -131,12 +180,13 @@ class ExploreCommand {
 
  private:
   void talk(Exploration& exploration, Screen& screen) const;
-  static bool press(Exploration& exploration, const Key& key);
+  bool press(Exploration& exploration, const Key& key) const;
   static void set(Exploration& exploration, char key);
 
   Context& context_;
   PromptOptions prompt_;
   SamplerFlags samplers_;
+  std::filesystem::path model_;
 };
 
 void ExploreCommand::add_options(CLI::App& command) {
@@ -165,6 +215,7 @@ void ExploreCommand::run() {
   screen.emplace();
   Exploration exploration(predictor, *source.tokenizer(), ids, sampling);
   exploration.view().model = source.path().filename().string();
+  model_ = source.path();
   talk(exploration, *screen);
 }
 
@@ -185,7 +236,7 @@ void ExploreCommand::talk(Exploration& exploration, Screen& screen) const {
 }
 
 // False: leave.
-bool ExploreCommand::press(Exploration& exploration, const Key& key) {
+bool ExploreCommand::press(Exploration& exploration, const Key& key) const {
   ExploreView& view = exploration.view();
   const bool had_help = std::exchange(view.help, false);
   switch (key.kind) {
@@ -219,6 +270,12 @@ bool ExploreCommand::press(Exploration& exploration, const Key& key) {
       return had_help;
     case Key::Kind::Character:
       if (key.character == 'q') return false;
+      if (key.character == 'l')
+        exploration.toggle_lens([&] {
+          return std::make_unique<Lens>(model_,
+                                        LoadOptions{.threads = static_cast<int>(context_.options.threads.value_or(0)),
+                                                    .isa = context_.options.isa});
+        });
       view.help = key.character == '?' && !had_help;
       set(exploration, key.character);
       return true;

@@ -6,7 +6,6 @@
 #include <cmath>
 
 #include "cli/terminal.h"
-#include "cli/token_text.h"
 #include "tokenizer/utf8.h"
 
 namespace foretell::cli {
@@ -16,8 +15,16 @@ constexpr const char *dim = "2", *bold = "1", *cyan = "36", *reverse = "7";
 constexpr const char* chosen_styles[] = {"1;36", "1;34"};  // in turn, so that one sees the tokens
 constexpr int label_width = 18, least_text_rows = 4, most_candidates = 14;
 
+// As much of a line as fits.
 std::string cut(const std::string& text, int columns) {
-  return display_width(text) <= columns ? text : shown_token(text, columns);
+  std::string line;
+  for (size_t at = 0; at < text.size();) {
+    const std::string character = text.substr(at, tokenization::character_length(text[at]));
+    if (display_width(line) + display_width(character) > columns) break;
+    line += character;
+    at += character.size();
+  }
+  return line;
 }
 
 std::string percent(double probability) {
@@ -131,7 +138,7 @@ const std::vector<std::string>& help_lines() {
       "  + -          temperature up, down        0: greedy   1: temperature 1",
       "  ] [          top-k up, down              } {: top-p up, down",
       "  d            draw one token by chance    space: go on drawing; any key stops",
-      "  ?            this help                   q: leave",
+      "  l            what each layer would say   ?: this help   q: leave",
   };
   return lines;
 }
@@ -154,8 +161,7 @@ std::vector<std::string> explore_frame(const ExploreView& view, int columns, int
   const std::string head = fmt::format(" what may come next  (entropy {:.2f} bits, like {:.1f} equal choices)",
                                        view.prediction.entropy_bits, std::exp2(view.prediction.entropy_bits));
   lines.push_back(styled(color, bold, cut(head, columns)));
-  const std::string columns_head =
-      with_lens ? pad_right("", list_columns) + "layer  rank of the selected, and the best" : "";
+  const std::string columns_head = with_lens ? pad_right("", list_columns) + "layer   rank, and what it would say" : "";
   lines.push_back(styled(color, dim, cut(columns_head, columns)));
 
   double largest = 0;
@@ -175,9 +181,8 @@ std::vector<std::string> explore_frame(const ExploreView& view, int columns, int
     }
     lines.push_back(line);
   }
-  const std::string keys = view.writing
-                               ? " any key stops"
-                               : " ↑↓ select  → take  ← back  +- temperature  d draw  space go on  ? help  q end";
+  const std::string keys =
+      view.writing ? " any key stops" : " ↑↓ select  → take  ← back  +- temperature  d draw  l layers  ? help  q end";
   lines.push_back(styled(color, dim, cut(view.message.empty() ? keys : " " + view.message, columns)));
   lines.resize(static_cast<size_t>(rows));
   return lines;

@@ -35,6 +35,10 @@ TEST_CASE("explore: tokens are taken, and taken back") {
   REQUIRE(session.shows("temperature 1.00"));
   session.type(left);
   REQUIRE(session.shows("this is where the prompt ends"));
+  session.type("l");  // what each layer would say: in the end what the model says
+  REQUIRE(session.shows("what it would say"));
+  REQUIRE(session.shows(" 30     #1"));
+  session.type("l");
   session.type("?");
   REQUIRE(session.shows("go back one token"));
   session.type("q");
