@@ -33,7 +33,8 @@ TEST_CASE("a text's log-probabilities are the reference's") {
   for (const char* name : {"llama", "gpt2", "qwen3_next"}) {
     INFO(name);
     Model model = Model::load(golden / name);
-    for (const Json& expected : read_json_file(golden / name / "golden.json")["cases"]) {
+    const Json file = read_json_file(golden / name / "golden.json");
+    for (const Json& expected : file["cases"]) {
       const auto ids = expected["ids"].get<std::vector<TokenId>>();
       const auto reference = expected["token_logprobs"].get<std::vector<double>>();
       const ScoredText scored = score_text(model, ids, {});
