@@ -94,7 +94,8 @@ ExprPtr ExpressionParser::expression() {
 ExprPtr ExpressionParser::conditional() {
   const int at = line();
   ExprPtr value = logical_or();
-  while (skip_name_if("if")) {
+  for (int links = 0; skip_name_if("if"); links++) {
+    if (links > Budget::most_depth) Budget::too_deep();  // each link is a level of the tree
     ExprPtr test = logical_or();
     ExprPtr otherwise = skip_name_if("else") ? expression() : nullptr;
     value = make(Conditional{std::move(test), std::move(value), std::move(otherwise)}, at);
@@ -243,7 +244,8 @@ ExprPtr ExpressionParser::dict() {
 }
 
 ExprPtr ExpressionParser::postfix(ExprPtr value) {
-  while (true) {
+  for (int links = 0;; links++) {
+    if (links > Budget::most_depth) Budget::too_deep();
     const int at = line();
     if (skip_operator(".")) {
       if (current().kind == Kind::Integer) {
@@ -289,7 +291,8 @@ ExprPtr ExpressionParser::subscript(ExprPtr value) {
 }
 
 ExprPtr ExpressionParser::filters(ExprPtr operand, bool first) {
-  while (true) {
+  for (int links = 0;; links++) {
+    if (links > Budget::most_depth) Budget::too_deep();
     if (first || skip_operator("|")) {
       first = false;
       operand = filter(std::move(operand));

@@ -31,12 +31,14 @@ class Budget {
   // The one that is in use on this thread: comparisons have no other way to it.
   static inline thread_local Budget* current = nullptr;
 
+  [[noreturn]] static void too_deep() { throw Failure("LimitError", "the template nests more than 100 levels deep"); }
+
   class Level {
    public:
     explicit Level(Budget& budget) : budget_(budget) {
       if (++budget_.depth_ > most_depth) {
         budget_.depth_--;
-        throw Failure("LimitError", "the template nests more than 100 levels deep");
+        too_deep();
       }
     }
     ~Level() { budget_.depth_--; }

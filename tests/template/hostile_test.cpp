@@ -87,6 +87,8 @@ const std::vector<Hostile>& hostile() {
       {repeated("{% if 1 %}", 100000), "LimitError"},
       {"{{ 1" + repeated(" if 1 else 1", 100000) + " }}", "LimitError"},
       {"{{ 1" + repeated("|abs", 100000) + " }}", "LimitError"},
+      {"{{ 1" + repeated(" if 1", 100000) + " }}", "LimitError"},
+      {"{{ a" + repeated("()", 100000) + " }}", "LimitError"},
       {"{{ a" + repeated(".a", 100000) + " }}", "LimitError"},
       // what is none of its business
       {"{{ ''.__class__.__mro__ }}", "SecurityError: access to attribute '__class__' of 'str' object is unsafe."},
