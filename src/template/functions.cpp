@@ -58,6 +58,8 @@ Dict dict_of(Interpreter& in, Arguments& arguments) {
 
 Value make_namespace(Interpreter& in, Arguments& arguments) {
   auto space = std::make_shared<Namespace>();
+  in.watch(space);
+  in.budget().spend(10);
   for (const auto& [key, value] : dict_of(in, arguments).items)
     space->set(key.text() ? key.text()->bytes : to_text(key, in.budget()).bytes, value);
   return space;

@@ -25,6 +25,12 @@ Interpreter::Interpreter(const Dict& variables, std::chrono::system_clock::time_
   scope_ = std::make_shared<Scope>(scope_);
 }
 
+Interpreter::~Interpreter() {
+  for (const std::weak_ptr<Namespace>& space : namespaces_)
+    if (const auto alive = space.lock()) alive->items.clear();
+  Budget::current = nullptr;
+}
+
 Text Interpreter::render(const Body& body) {
   Text out;
   out_ = &out;

@@ -31,11 +31,13 @@ class Interpreter {
  public:
   // `variables`: a dict of what the template is given. `now`: what strftime_now shows.
   Interpreter(const Dict& variables, std::chrono::system_clock::time_point now, Budget& budget);
-  ~Interpreter() { Budget::current = nullptr; }
+  ~Interpreter();
   Interpreter(const Interpreter&) = delete;
   Interpreter& operator=(const Interpreter&) = delete;
 
   Text render(const Body& body);
+  // Namespaces may hold each other in circles, which are cut in the end.
+  void watch(const std::shared_ptr<Namespace>& space) { namespaces_.push_back(space); }
 
   Budget& budget() { return budget_; }
   std::chrono::system_clock::time_point now() const { return now_; }
@@ -91,6 +93,7 @@ class Interpreter {
   const std::chrono::system_clock::time_point now_;
   ScopePtr scope_;
   Text* out_ = nullptr;  // where prints go
+  std::vector<std::weak_ptr<Namespace>> namespaces_;
 };
 
 // What names stand for without being given: range, dict, namespace, cycler, joiner, raise_exception, strftime_now.
