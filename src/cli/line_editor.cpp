@@ -1,12 +1,16 @@
 #include "cli/line_editor.h"
 
 #include <histedit.h>
+#include <poll.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <clocale>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cwchar>
 #include <iostream>
 
 #include "cli/interrupt.h"
@@ -15,6 +19,38 @@
 namespace foretell::cli {
 
 namespace fs = std::filesystem;
+namespace {
+
+// Waits for a byte of standard input: 1; 0 at its end; -1 after Ctrl-C, also where that came before the wait: the
+// signal gets through only while ppoll waits.
+int read_byte(char& byte) {
+  sigset_t interrupt, before;
+  sigemptyset(&interrupt);
+  sigaddset(&interrupt, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &interrupt, &before);
+  pollfd input = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  int ready = 0;
+  while (!interrupted() && (ready = ppoll(&input, 1, nullptr, &before)) < 0 && errno == EINTR) {
+  }
+  const bool stopped = interrupted();
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (stopped || ready < 0) return -1;
+  return static_cast<int>(::read(STDIN_FILENO, &byte, 1));
+}
+
+// libedit's EL_GETCFN: 1 and a character of the locale; 0 at the end of the input; -1 after Ctrl-C.
+int read_character(EditLine*, wchar_t* character) {
+  std::mbstate_t state = {};
+  while (true) {
+    char byte = 0;
+    if (const int got = read_byte(byte); got <= 0) return got;
+    const size_t length = std::mbrtowc(character, &byte, 1, &state);
+    if (length <= 1) return 1;
+    if (length == static_cast<size_t>(-1)) state = {};  // not a character: it is left out
+  }
+}
+
+}  // namespace
 
 struct LineEditor::Terminal {
   explicit Terminal(const fs::path& history_path) : path(history_path) {
@@ -30,7 +66,8 @@ struct LineEditor::Terminal {
     el_set(edit, EL_HIST, ::history, history);
     el_set(edit, EL_EDITOR, "emacs");
     el_set(edit, EL_SIGNAL, 0);  // Ctrl-C is this program's
-    el_source(edit, nullptr);    // ~/.editrc
+    el_set(edit, EL_GETCFN, &read_character);
+    el_source(edit, nullptr);  // ~/.editrc
   }
   ~Terminal() {
     HistEvent event;
@@ -75,6 +112,7 @@ std::optional<std::string> LineEditor::read(const std::string& prompt) {
   errno = 0;
   const char* text = el_gets(terminal_->edit, &length);
   if (interrupted()) {
+    tcflush(STDIN_FILENO, TCIFLUSH);  // what was typed ahead goes with the line, as the terminal's own Ctrl-C does
     el_reset(terminal_->edit);
     std::fputs("\n", stdout);
     std::fflush(stdout);

@@ -188,14 +188,27 @@ TEST_CASE("chat: in a terminal") {
   REQUIRE(session.shows("taken back"));
   session.type("\003");
   REQUIRE(session.shows("Ctrl-D or /exit leaves"));
-  session.type("\004");
-  CHECK(session.end() == 0);
+  CHECK(session.leave() == 0);
   CHECK(contains(read_file(folder.path() / ".local/state/foretell/chat_history"), "primary"));
+}
+
+TEST_CASE("chat: Ctrl-C before the prompt waits for a key is not lost") {
+  const TempFolder folder;
+  TerminalSession session({"chat"}, {{"HOME", folder.path().string()}});
+  REQUIRE(session.shows("Ctrl-D leaves"));
+  for (int i = 0; i < 40; i++) {
+    session.type("/tokens\r");
+    poll(nullptr, 0, i % 4);  // in the wait for the line, in the command, after it
+    session.send(SIGINT);
+    REQUIRE(session.shows("Ctrl-D or /exit leaves"));
+  }
+  CHECK(session.leave() == 0);
 }
 
 TEST_CASE("chat: Ctrl-C stops the answer and not the program") {
   const TempFolder folder;
-  TerminalSession session({"chat", "--greedy", "-n", "2000", "--min-tokens", "1500"}, {{"HOME", folder.path().string()}});
+  TerminalSession session({"chat", "--greedy", "-n", "2000", "--min-tokens", "1500"},
+                          {{"HOME", folder.path().string()}});
   REQUIRE(session.shows("Ctrl-D leaves"));
   session.type("Write a very long story about the sea.\r");
   REQUIRE(session.shows("the"));

@@ -78,8 +78,18 @@ class TerminalSession {
   int end() {
     int status = 0;
     REQUIRE(waitpid(child_, &status, 0) == child_);
-    child_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+    return code(status);
+  }
+
+  // Types Ctrl-D until the program ends: one that comes before the program has taken the terminal over is lost.
+  int leave() {
+    int status = 0;
+    for (int i = 0; i < 300; i++) {
+      type("\004");
+      poll(nullptr, 0, 100);
+      if (waitpid(child_, &status, WNOHANG) == child_) return code(status);
+    }
+    return -1;
   }
 
   bool terminal_is_as_before() const {
@@ -90,6 +100,11 @@ class TerminalSession {
   }
 
  private:
+  int code(int status) {
+    child_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+
   int pty_ = -1, tty_ = -1;
   pid_t child_ = -1;
   termios before_ = {};
