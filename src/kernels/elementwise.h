@@ -280,7 +280,30 @@ inline V mix_lanes(V x) {
   return fma(x, load(signs), swap_lanes<H>(x));
 }
 
+// A block of N vectors, all of it in registers.
+template <int N>
+inline void mix_vectors(float* x) {
+  V v[N];
+  FORETELL_UNROLL for (int i = 0; i < N; i++) v[i] = load(x + 16 * i);
+  FORETELL_UNROLL for (int half = 1; half < N; half *= 2) {
+    FORETELL_UNROLL for (int i = 0; i < N; i++) {
+      if ((i & half) != 0) continue;
+      const V a = v[i], b = v[i + half];
+      v[i] = a + b;
+      v[i + half] = a - b;
+    }
+  }
+  const V scale = all(1.0f / __builtin_sqrtf(16.0f * N));
+  FORETELL_UNROLL for (int i = 0; i < N; i++)
+      store(x + 16 * i, mix_lanes<1>(mix_lanes<2>(mix_lanes<4>(mix_lanes<8>(v[i])))) * scale);
+}
+
 void mix(float* x, int64_t n, int64_t block) {
+  if (block == 64)
+    for (int64_t i = 0; i < n; i += 64) mix_vectors<4>(x + i);
+  if (block == 128)
+    for (int64_t i = 0; i < n; i += 128) mix_vectors<8>(x + i);
+  if (block == 64 || block == 128) return;
   const V scale = all(1.0f / __builtin_sqrtf(static_cast<float>(block)));
   for (int64_t half = 16; half < block; half *= 2)
     for (int64_t begin = 0; begin < n; begin += 2 * half)

@@ -23,8 +23,10 @@ struct Sums {
   }
 };
 
-template <Format F, Scale S, int R>
-FORETELL_APART void panel_int8(const unsigned char* panel, int64_t groups, const unsigned char* tile, float* out) {
+constexpr int panels_at_once(int) { return 1; }
+
+template <Format F, Scale S, int R, int>
+FORETELL_APART void panels_int8(const unsigned char* panel, int64_t groups, const unsigned char* tile, float* out) {
   constexpr int bits = code_bits(F);
   Sums<R> sums;
   sums.start(out);

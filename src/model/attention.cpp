@@ -39,6 +39,10 @@ void add_rounded_alibi(const SoftmaxRow& row, int64_t first_key, float slope, fl
     scores[j] += rounded_to_bf16(rounded_to_bf16(slope) * rounded_to_bf16(static_cast<float>(first_key + j)));
 }
 
+void divide(float* x, float by, int64_t n) {
+  for (int64_t i = 0; i < n; i++) x[i] /= by;
+}
+
 // What is read next begins in another place than what is read now ends: the hardware does not find it by itself.
 void fetch_ahead(const KvLayout::Head& head) {
   constexpr int64_t bytes = 4096, line = 64;
@@ -181,13 +185,7 @@ float* AttentionEngine::attend(size_t layer, const Projections& in, int thread) 
     return merge_split(layer, worker);
   }
   const int64_t kv_heads = attention(layer).kv_heads;
-  const Range mine = share(rows_, thread, pool_.size());
-  for (const Piece& piece : pieces_) {
-    if (attention(layer).kv_layer >= 0) break;  // another layer has kept them
-    const int64_t end = std::min(mine.end - piece.first_row, piece.rows);
-    for (int64_t r = std::max<int64_t>(mine.begin - piece.first_row, 0); r < end; r++)
-      for (int64_t h = 0; h < kv_heads; h++) remember(layer, in, piece, r, h, worker);
-  }
+  remember_share(layer, in, thread);
   if (thread == 0) next_task_.store(0, std::memory_order_relaxed);
   pool_.barrier();
   const auto tasks = static_cast<int64_t>(tasks_.size());
@@ -195,6 +193,26 @@ float* AttentionEngine::attend(size_t layer, const Projections& in, int thread) 
     attend_task(layer, in, tasks_[static_cast<size_t>(i / kv_heads)], i % kv_heads, worker);
   pool_.barrier();
   return output_.data();
+}
+
+void AttentionEngine::keep(size_t layer, const Projections& in, int thread) {
+  if (attention(layer).qk_norm == Attention::QkNorm::Whole) {
+    normalize_whole(layer, in, thread);
+    pool_.barrier();
+  }
+  remember_share(layer, in, thread);
+}
+
+// This thread's share of the batch's keys and values.
+void AttentionEngine::remember_share(size_t layer, const Projections& in, int thread) {
+  if (attention(layer).kv_layer >= 0) return;  // another layer has kept them
+  const Range mine = share(rows_, thread, pool_.size());
+  for (const Piece& piece : pieces_) {
+    const int64_t end = std::min(mine.end - piece.first_row, piece.rows);
+    for (int64_t r = std::max<int64_t>(mine.begin - piece.first_row, 0); r < end; r++)
+      for (int64_t h = 0; h < attention(layer).kv_heads; h++)
+        remember(layer, in, piece, r, h, workers_[static_cast<size_t>(thread)]);
+  }
 }
 
 // The oldest key that a token sees.
@@ -210,9 +228,11 @@ void AttentionEngine::normalize_whole(size_t layer, const Projections& in, int t
   const AttentionWeights& w = weights_.layers[layer].attention;
   const Range mine = share(rows_, thread, pool_.size());
   for (int64_t r = mine.begin; r < mine.end; r++) {
-    float* query = in.queries + r * in.query_stride;
-    apply_norm(table_, a.qk_norm_spec, w.query_norm.weight.data(), w.query_norm.bias.data(), query,
-               a.heads * a.head_dim, query);
+    if (in.queries != nullptr) {
+      float* query = in.queries + r * in.query_stride;
+      apply_norm(table_, a.qk_norm_spec, w.query_norm.weight.data(), w.query_norm.bias.data(), query,
+                 a.heads * a.head_dim, query);
+    }
     if (a.kv_layer >= 0) continue;
     float* key = in.keys + r * in.key_stride;
     apply_norm(table_, a.qk_norm_spec, w.key_norm.weight.data(), w.key_norm.bias.data(), key, a.kv_heads * a.head_dim,
@@ -289,6 +309,10 @@ AttentionEngine::QueryRows AttentionEngine::gather_queries(size_t layer, const P
       const float factor = growth(*a.query_growth, piece.start + first + r / group);
       for (int64_t d = 0; d < a.head_dim; d++) query[d] *= factor;
     }
+  }
+  // Apart, since vectors that are read soon after they were written in parts would have to wait for all of these.
+  for (int64_t r = 0; r < rows.rows; r++) {
+    float* query = worker.queries.data() + (buffer + r) * stride;
     if (layout_.key_mix(layer) > 0) table_.mix(query, a.head_dim, layout_.key_mix(layer));
     if (layout_.format() == KvCacheFormat::Int8)
       worker.query_scales[static_cast<size_t>(buffer + r)] =
@@ -416,7 +440,11 @@ void AttentionEngine::attend_task(size_t layer, const Projections& in, const Tas
     float* total = worker.total.data() + r * value_stride;
     merge_sink(layer, head, worker.running[static_cast<size_t>(r)], total, worker);
     if (follower_ != nullptr) follow_head(layer, head, row, r, rows, worker);
-    finish_head(layer, total, worker.running[static_cast<size_t>(r)].sum,
+    divide(total, worker.running[static_cast<size_t>(r)].sum, a.value_head_dim);
+  }
+  for (int r = 0; r < rows.rows; r++) {
+    const int64_t row = piece.first_row + task.first + r / rows.heads, head = kv_head * rows.heads + r % rows.heads;
+    finish_head(layer, worker.total.data() + r * value_stride,
                 output_.data() + row * output_stride_ + head * a.value_head_dim);
   }
 }
@@ -443,11 +471,11 @@ void AttentionEngine::follow_head(size_t layer, int64_t head, int64_t row, int r
   follower_->attention(static_cast<int64_t>(layer), head, row, weights, seen);
 }
 
-// What a head gathered, from the sum over its weights.
-void AttentionEngine::finish_head(size_t layer, const float* total, float sum, float* out) const {
+// What a head gathered, as it was before its values were mixed.
+void AttentionEngine::finish_head(size_t layer, float* gathered, float* out) const {
   const int64_t dim = attention(layer).value_head_dim;
-  for (int64_t d = 0; d < dim; d++) out[d] = total[d] / sum;
-  if (layout_.value_mix(layer) > 0) table_.mix(out, dim, layout_.value_mix(layer));
+  if (layout_.value_mix(layer) > 0) table_.mix(gathered, dim, layout_.value_mix(layer));
+  std::memcpy(out, gathered, static_cast<size_t>(dim) * 4);
 }
 
 // One row: chunks and heads are shared out, in the order in which they stand in memory. The thread that has the newest
@@ -489,7 +517,8 @@ float* AttentionEngine::merge_split(size_t layer, Worker& worker) {
       merge_chunk(value_stride, running, total, split_rows_[static_cast<size_t>(at)],
                   split_values_.data() + at * value_stride);
     merge_sink(layer, h, running, total, worker);
-    finish_head(layer, total, running.sum, worker.output.data() + h * a.value_head_dim);
+    divide(total, running.sum, a.value_head_dim);
+    finish_head(layer, total, worker.output.data() + h * a.value_head_dim);
   }
   return worker.output.data();
 }

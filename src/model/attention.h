@@ -29,7 +29,7 @@ struct Piece {
 
 // What a layer's projections left: rows of heads side by side. Strides in floats.
 struct Projections {
-  float* queries;  // [rows, heads * head_dim]
+  float* queries;  // [rows, heads * head_dim]; null where only keys and values are kept
   float* keys;     // [rows, kv_heads * head_dim], less the shared dimensions
   float* values;   // [rows, kv_heads * value_head_dim]
   int64_t query_stride, key_stride, value_stride;
@@ -52,6 +52,8 @@ class AttentionEngine {
   // Returns what each row's heads gathered, [rows, heads * value_head_dim] with output_stride(); with one row each
   // thread has its own copy, unless somebody follows the stream.
   float* attend(size_t layer, const Projections& in, int thread);
+  // The same without attending.
+  void keep(size_t layer, const Projections& in, int thread);
   int64_t output_stride() const { return output_stride_; }
 
  private:
@@ -98,6 +100,7 @@ class AttentionEngine {
   void turn_head(size_t layer, int64_t row, float* head) const;
   void merge_sink(size_t layer, int64_t head, kernels::SoftmaxRow& running, float* total, const Worker& worker) const;
   void remember(size_t layer, const Projections& in, const Piece& piece, int64_t row, int64_t kv_head, Worker& worker);
+  void remember_share(size_t layer, const Projections& in, int thread);
   QueryRows gather_queries(size_t layer, const Projections& in, const Piece& piece, int64_t first, int64_t count,
                            int64_t kv_head, int buffer, Worker& worker);
   void attend_chunk(size_t layer, const KvCache& cache, int64_t kv_head, int64_t chunk, const QueryRows& rows,
@@ -112,7 +115,7 @@ class AttentionEngine {
   float* merge_split(size_t layer, Worker& worker);
   void merge_chunk(int64_t values, kernels::SoftmaxRow& running, float* total, const kernels::SoftmaxRow& chunk,
                    const float* gathered) const;
-  void finish_head(size_t layer, const float* total, float sum, float* out) const;
+  void finish_head(size_t layer, float* gathered, float* out) const;
   int64_t first_chunk(size_t layer, int64_t position) const { return oldest(layer, position) / kernels::chunk_keys; }
 
   const ModelSpec& spec_;

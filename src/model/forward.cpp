@@ -23,11 +23,16 @@ Forward::Forward(const ModelSpec& spec, const Weights& weights, const kernels::T
 }
 
 void Forward::run(std::span<const Piece> pieces, std::span<const TokenId> tokens) {
+  run_layers(pieces, tokens, spec_.layers.size());
+}
+
+void Forward::run_layers(std::span<const Piece> pieces, std::span<const TokenId> tokens, size_t whole_layers) {
   pieces_ = pieces;
   tokens_ = tokens;
   rows_ = static_cast<int64_t>(tokens.size());
+  choose_tiles(rows_);
   attention_.begin(pieces, rows_);
-  pool_.run([this](int thread) {
+  pool_.run([this, whole_layers](int thread) {
     Worker& me = workers_[static_cast<size_t>(thread)];
     embed(me);
     attention_.compute_angles(thread);
@@ -38,11 +43,67 @@ void Forward::run(std::span<const Piece> pieces, std::span<const TokenId> tokens
       pool_.barrier();
     };
     tell(-1);
-    for (size_t i = 0; i < spec_.layers.size(); i++) {
+    for (size_t i = 0; i < whole_layers; i++) {
       layer(i, me);
       tell(static_cast<int64_t>(i));
     }
+    if (whole_layers < spec_.layers.size()) keep_keys(whole_layers, me);
   });
+}
+
+void Forward::run(std::span<const Piece> pieces, std::span<const TokenId> tokens, std::span<const int64_t> wanted) {
+  if (!last_layer_can_wait(wanted.size(), tokens.size())) return run(pieces, tokens);
+  run_layers(pieces, tokens, spec_.layers.size() - 1);
+  if (wanted.empty()) return;
+  gather_wanted(wanted);
+  pool_.run([this](int thread) {
+    attention_.compute_angles(thread);
+    pool_.barrier();
+    layer(spec_.layers.size() - 1, workers_[static_cast<size_t>(thread)]);
+  });
+  for (size_t i = wanted.size(); i-- > 0;)  // back to their places
+    std::memmove(hidden_.row(wanted[i]), hidden_.row(static_cast<int64_t>(i)), static_cast<size_t>(hidden_.stride) * 4);
+}
+
+// Whether it is worth while, and all that a token leaves for later ones in the last layer is its keys and values.
+bool Forward::last_layer_can_wait(size_t wanted, size_t rows) const {
+  const LayerSpec& last = spec_.layers.back();
+  return wanted * 2 <= rows && rows > 1 && observer_ == nullptr && follower_ == nullptr &&
+         std::holds_alternative<Attention>(last.mixer) && !last.residual_from_norm && !last.per_layer_input;
+}
+
+// What later tokens ask of these.
+void Forward::keep_keys(size_t index, Worker& me) {
+  const LayerWeights& w = weights_.layers[index];
+  if (std::get<Attention>(spec_.layers[index].mixer).kv_layer >= 0) return;
+  const MaybeNorm before = maybe(spec_.layers[index].attn_in, w.attn_in);
+  const Tiles& input = inputs(attention_input_, hidden_, spec_.hidden, before, me);
+  project(w.attention.key, input, keys_, me);
+  project(w.attention.value, input, values_, me);
+  pool_.barrier();
+  Projections all = projections();
+  all.queries = nullptr;
+  attention_.keep(index, all, me.thread);
+}
+
+// Makes a batch of some rows of the batch in hand.
+void Forward::gather_wanted(std::span<const int64_t> wanted) {
+  wanted_pieces_.clear();
+  auto piece = pieces_.begin();
+  for (const int64_t row : wanted) {
+    const auto to = static_cast<int64_t>(wanted_pieces_.size());
+    while (row >= piece->first_row + piece->rows) piece++;
+    wanted_pieces_.push_back({.cache = piece->cache,
+                              .first_row = to,
+                              .rows = 1,
+                              .start = piece->start + row - piece->first_row,
+                              .length = piece->length});
+    std::memmove(hidden_.row(to), hidden_.row(row), static_cast<size_t>(hidden_.stride) * 4);
+  }
+  pieces_ = wanted_pieces_;
+  rows_ = static_cast<int64_t>(wanted.size());
+  choose_tiles(rows_);
+  attention_.begin(pieces_, rows_);
 }
 
 // A layer of the Transformer. The mixer (attention, in most) lets a token gather from those before it what the MLP then
@@ -159,6 +220,7 @@ void Forward::embed_for_layers(Worker& me) {
 // logits = cap(scale * unembedding(norm(hidden)))
 const float* Forward::logits(std::span<const int64_t> rows) {
   const auto count = static_cast<int64_t>(rows.size());
+  choose_tiles(count);
   const MaybeNorm norm = maybe(spec_.final_norm, weights_.final_norm);
   const auto share_of = [&](int thread) {
     Worker& me = workers_[static_cast<size_t>(thread)];

@@ -53,6 +53,9 @@ class Forward {
 
   // Runs the rows of a batch through the layers and leaves their hidden states in place. The caches must have room.
   void run(std::span<const Piece> pieces, std::span<const TokenId> tokens);
+  // The same where only the hidden states of some rows are wanted, in ascending order: the last layer then keeps the
+  // keys and values of all, and does the rest for these.
+  void run(std::span<const Piece> pieces, std::span<const TokenId> tokens, std::span<const int64_t> wanted);
   // The logits of some rows of the last batch: [rows.size()] times logits_stride() floats; at most max_logit_rows.
   const float* logits(std::span<const int64_t> rows);
   int64_t logits_stride() const { return logits_.stride; }
@@ -89,10 +92,14 @@ class Forward {
   InputFormats input_formats() const;
 
   // forward.cpp: the path of a token.
+  void run_layers(std::span<const Piece> pieces, std::span<const TokenId> tokens, size_t whole_layers);
   void embed(Worker& me);
   void look_up(TokenId token, float* out) const;
   void embed_for_layers(Worker& me);
   void layer(size_t index, Worker& me);
+  bool last_layer_can_wait(size_t wanted, size_t rows) const;
+  void keep_keys(size_t index, Worker& me);
+  void gather_wanted(std::span<const int64_t> wanted);
   void scale_stream(float factor, Worker& me);
   void finish_logits(int64_t first, int64_t unit, int64_t count, float* products);
 
@@ -138,7 +145,7 @@ class Forward {
   using Block = StreamObserver::Block;
   void end_sum(Block block, size_t index, MaybeNorm out, MaybeNorm sum, Worker& me);
   void end_followed_sum(Block block, size_t index, MaybeNorm out, MaybeNorm sum, Worker& me);
-  // Calls work(unit) for this thread's part of `units`, where each is multiplied by `rows` rows.
+  // Calls work(unit, first row, count) for this thread's part of `units`, each times tiles of `rows` rows.
   template <class Work>
   void share_units(int64_t units, int64_t rows, Worker& me, Sharing sharing, Work&& work);
   // Calls emit(unit, first row, rows, products [rows, 32]) for this thread's part of the outputs, biases included.
@@ -148,6 +155,7 @@ class Forward {
   InputFormat input_format(const PackedMatrix& matrix) const;
   void norm_rows(MaybeNorm norm, const float* x, int64_t stride, int64_t cols, int64_t count, float* out,
                  int64_t out_stride) const;
+  void choose_tiles(int64_t rows);
   int tile_count(int64_t first_row, int64_t rows) const;
   Range tile_share(int64_t rows, int thread) const;  // whole tiles, in rows
 
@@ -158,12 +166,14 @@ class Forward {
   const Precision precision_;
   Observer* const observer_;
   StreamObserver* const follower_;
-  int tile_rows_ = 1;  // the most rows of a tile, in all formats that the weights want
+  int most_tile_rows_ = 1, many_tile_rows_ = 1;  // of a tile of few rows at most, and of each of many
+  int tile_rows_ = 1;                            // of the tiles of the batch in hand
   KvLayout kv_layout_;
   AttentionEngine attention_;
 
   // The batch in hand.
   std::span<const Piece> pieces_;
+  std::vector<Piece> wanted_pieces_;
   std::span<const TokenId> tokens_;
   int64_t rows_ = 0;
 
@@ -201,20 +211,28 @@ class Forward {
 
 template <class Work>
 void Forward::share_units(int64_t units, int64_t rows, Worker& me, Sharing sharing, Work&& work) {
-  if (sharing == Sharing::Free && rows > 1) return pool_.share_out(units, me.thread, work);
+  // Parts of the rows: the smaller, the less a thread waits for the last of another.
+  const int64_t parts = std::max<int64_t>(1, rows / 64), part = round_up((rows + parts - 1) / parts, tile_rows_);
+  const auto work_on = [&](int64_t unit, int64_t begin, int64_t end) {
+    for (int64_t first = begin; first < end; first += tile_rows_) work(unit, first, tile_count(first, end));
+  };
+  if (sharing == Sharing::Free && rows > 1) {
+    pool_.share_out(units * parts, me.thread, [&](int64_t i) {
+      const int64_t begin = i % parts * part;
+      work_on(i / parts, begin, std::min(begin + part, rows));
+    });
+    return;
+  }
   const Range mine = share(units, me.thread, pool_.size());
-  for (int64_t unit = mine.begin; unit < mine.end; unit++) work(unit);
+  for (int64_t unit = mine.begin; unit < mine.end; unit++) work_on(unit, 0, rows);
 }
 
 template <class Emit>
 void Forward::multiply(const Linear& linear, const Tiles& input, int64_t rows, Worker& me, Sharing sharing,
                        Emit&& emit) {
-  share_units(linear.weight.units(), rows, me, sharing, [&](int64_t unit) {
-    for (int64_t first = 0; first < rows; first += tile_rows_) {
-      const int count = tile_count(first, rows);
-      product(linear, unit, input, first, count, me.products.data());
-      emit(unit, first, count, me.products.data());
-    }
+  share_units(linear.weight.units(), rows, me, sharing, [&](int64_t unit, int64_t first, int count) {
+    product(linear, unit, input, first, count, me.products.data());
+    emit(unit, first, count, me.products.data());
   });
 }
 

@@ -45,6 +45,7 @@ class Model::Implementation {
   std::vector<Piece> pieces_;
   std::vector<TokenId> tokens_;
   std::vector<Wanted> wanted_;
+  std::vector<int64_t> wanted_rows_;
   std::function<void(const std::string&)> log_;
   uint64_t fingerprint_ = 0;  // not known yet
 };

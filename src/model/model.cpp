@@ -75,7 +75,9 @@ void Model::Implementation::prepare(const Span& span) const {
 
 void Model::Implementation::run_batch(const LogitsCallback& on_logits) {
   for (const Piece& piece : pieces_) piece.cache->reserve(piece.start, piece.start + piece.rows);
-  forward_->run(pieces_, tokens_);
+  wanted_rows_.clear();
+  for (const Wanted& w : wanted_) wanted_rows_.push_back(w.row);
+  forward_->run(pieces_, tokens_, wanted_rows_);
   for (const Piece& piece : pieces_) {
     piece.cache->length = piece.start + piece.rows;
     auto& known = piece.cache->tokens;
@@ -85,9 +87,7 @@ void Model::Implementation::run_batch(const LogitsCallback& on_logits) {
   for (size_t first = 0; first < wanted_.size(); first += Forward::max_logit_rows) {
     const auto group =
         std::span(wanted_).subspan(first, std::min<size_t>(Forward::max_logit_rows, wanted_.size() - first));
-    int64_t rows[Forward::max_logit_rows];
-    for (size_t i = 0; i < group.size(); i++) rows[i] = group[i].row;
-    const float* logits = forward_->logits({rows, group.size()});
+    const float* logits = forward_->logits(std::span(wanted_rows_).subspan(first, group.size()));
     for (size_t i = 0; i < group.size(); i++)
       on_logits(group[i].span, group[i].token,
                 {logits + static_cast<int64_t>(i) * forward_->logits_stride(), static_cast<size_t>(spec_.vocabulary)});

@@ -20,10 +20,10 @@ struct InputFormats {
 class Tiles {
  public:
   Tiles() = default;
-  // `tile_rows` rows stand together, not more than the table takes of these formats.
-  Tiles(const kernels::Table& table, const InputFormats& formats, int tile_rows, int64_t max_rows, int64_t cols);
+  // Room for `max_rows` rows. A tile has as many as the table takes of these formats at most.
+  Tiles(const kernels::Table& table, const InputFormats& formats, int64_t max_rows, int64_t cols);
 
-  // Writes columns [first, first + cols) of the tile that begins at row `first_row`, a multiple of tile_rows: `count`
+  // Writes columns [first, first + cols) of the tile that begins at row `first_row`, behind the tiles before: `count`
   // rows of x, `stride` floats apart. Where integers are kept, `first` is a multiple of 32, and x holds whole groups.
   void write(int64_t first_row, int count, const float* x, int64_t stride, int64_t first, int64_t cols);
 
@@ -35,12 +35,11 @@ class Tiles {
                 int64_t first_row, int count, float* out) const;
 
  private:
-  std::byte* tile(const AlignedBuffer<std::byte>& buffer, int64_t first_row, int64_t tile_bytes) const;
+  int rows_of_pairs(int count) const;
 
   const kernels::Table* table_ = nullptr;
   InputFormats formats_;
-  int tile_rows_ = 1;
-  int64_t float_bytes_ = 0, integer_bytes_ = 0, pair_bytes_ = 0;  // of one tile
+  int64_t float_bytes_ = 0, integer_bytes_ = 0;  // of one row; two terms have twice the integers'
   AlignedBuffer<std::byte> floats_, integers_, pairs_;
 };
 
