@@ -34,9 +34,9 @@ std::string harmless(std::string_view text) {
   return out;
 }
 
-void add_token(nlohmann::ordered_json& object, const Tokenizer* tokenizer, TokenId id) {
+void add_token(nlohmann::ordered_json& object, const Tokenizer* tokenizer, TokenId id, const char* name) {
   const std::string bytes = tokenizer ? tokenizer->token_bytes(id) : std::string();
-  object["token"] = bytes;  // print_json writes U+FFFD for what is no UTF-8
+  object[name] = bytes;  // print_json writes U+FFFD for what is no UTF-8
   if (tokenization::is_utf8(bytes)) return;
   object["bytes"] = nlohmann::ordered_json::array();
   for (const char c : bytes) object["bytes"].push_back(static_cast<unsigned char>(c));

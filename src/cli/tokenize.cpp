@@ -6,6 +6,7 @@
 #include "cli/model_source.h"
 #include "cli/options.h"
 #include "cli/prompt.h"
+#include "cli/token_text.h"
 #include "foretell/generate.h"
 
 namespace foretell::cli {
@@ -25,8 +26,10 @@ void print_json(Context& context, const Tokenizer& tokenizer, const std::vector<
   nlohmann::ordered_json ids = nlohmann::ordered_json::array(), tokens = nlohmann::ordered_json::array();
   for (const TokenSpan& span : spans) {
     ids.push_back(span.id);
-    tokens.push_back(
-        {{"id", span.id}, {"text", tokenizer.token_bytes(span.id)}, {"start", span.start}, {"end", span.end}});
+    nlohmann::ordered_json& token = tokens.emplace_back(nlohmann::ordered_json{{"id", span.id}});
+    add_token(token, &tokenizer, span.id, "text");
+    token["start"] = span.start;
+    token["end"] = span.end;
   }
   context.print_json({{"ids", ids}, {"tokens", tokens}});
 }

@@ -69,6 +69,22 @@ TEST_CASE("offsets are bytes of the input") {
   CHECK(lines.out.find("\t0\t") != std::string::npos);
 }
 
+TEST_CASE("tokens that are parts of a character come with their bytes") {
+  const std::string text = "\u6c34\U0001F9A9";
+  const Outcome outcome = run({"tokenize", "--json", "--no-special", "-m", model, "-p", text});
+  REQUIRE(outcome.code == 0);
+  std::string together;
+  int parts = 0;
+  const json seen = json::parse(outcome.out);
+  for (const json& token : seen["tokens"]) {
+    if (token.contains("bytes")) parts++;
+    if (!token.contains("bytes")) together += token["text"].get<std::string>();
+    for (const json& byte : token.value("bytes", json::array())) together += static_cast<char>(byte.get<int>());
+  }
+  CHECK(parts > 0);
+  CHECK(together == text);
+}
+
 TEST_CASE("detokenize turns ids back") {
   const json example = golden_case("bytelevel_gpt2", 12);
   std::string ids;
