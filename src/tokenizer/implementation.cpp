@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "foretell/error.h"
+#include "tokenizer/parts.h"
 #include "tokenizer/regex.h"
 
 namespace foretell {
@@ -41,33 +42,6 @@ void cover(std::vector<TokenSpan>& spans, size_t size) {
 
 }  // namespace
 
-// A workspace for one call.
-class Tokenizer::Implementation::Loan {
- public:
-  explicit Loan(const Implementation& owner) : owner_(owner) {
-    {
-      const std::lock_guard lock(owner.workspaces_mutex_);
-      if (!owner.workspaces_.empty()) {
-        workspace_ = std::move(owner.workspaces_.back());
-        owner.workspaces_.pop_back();
-      }
-    }
-    if (!workspace_) workspace_ = owner.model_->make_workspace();
-  }
-  ~Loan() {
-    constexpr size_t most = 16;
-    const std::lock_guard lock(owner_.workspaces_mutex_);
-    if (owner_.workspaces_.size() < most) owner_.workspaces_.push_back(std::move(workspace_));
-  }
-  Loan(const Loan&) = delete;
-  Loan& operator=(const Loan&) = delete;
-  ModelWorkspace& operator*() const { return *workspace_; }
-
- private:
-  const Implementation& owner_;
-  std::unique_ptr<ModelWorkspace> workspace_;
-};
-
 Tokenizer::Implementation::Implementation(const JsonNode& root) {
   if (const auto version = root.find("version"); version && version->string() != "1.0") {
     version->fail("unknown version", "\"1.0\"", "\"" + std::string(version->string()) + "\"");
@@ -88,13 +62,17 @@ Tokenizer::Implementation::Implementation(const JsonNode& root) {
   if (const auto node = root.find("decoder")) decoder_ = Decoder(*node);
 }
 
-void Tokenizer::Implementation::run(std::string_view text, EncodeOptions options, PlainRanges plain, bool with_origins,
-                                    TokenSink& sink) const {
-  const Loan workspace(*this);
+void Tokenizer::Implementation::run(std::string_view text, EncodeOptions options, PlainRanges plain,
+                                    std::vector<TokenId>* ids, TokenSink& sink) const {
+  const bool with_origins = ids == nullptr;
+  const Workspaces::Loan workspace(workspaces_, *model_);
   const bool normalize_with_origins =
       with_origins || !plain.empty() || (pre_tokenizer_.steps && pre_tokenizer_.steps->needs_origins());
   const auto tokenize = [&](const Piece& piece) { model_->tokenize(piece, *workspace, sink); };
   const auto pre_tokenize = [&](const Piece& piece) {
+    const bool is_long = piece.text.size() / 2 >= std::max<size_t>(options.part_bytes, 1);
+    if (ids != nullptr && is_long && pre_tokenizer_.steps && pre_tokenizer_.steps->has_parts(piece))
+      return encode_in_parts(*pre_tokenizer_.steps, *model_, workspaces_, piece, options.part_bytes, *ids);
     pre_tokenizer_.steps ? pre_tokenizer_.steps->split(piece, with_origins, tokenize) : tokenize(piece);
   };
   const auto on_token = [&](TokenId id, const Piece& piece) { sink.add(id, piece, 0, piece.text.size()); };
@@ -115,7 +93,7 @@ std::vector<TokenId> Tokenizer::Implementation::encode(std::string_view text, En
                                                        PlainRanges plain) const {
   std::vector<TokenId> ids;
   TokenSink sink(ids);
-  run(text, options, plain, false, sink);
+  run(text, options, plain, &ids, sink);
   return options.add_special ? post_processor_.process(std::move(ids)) : ids;
 }
 
@@ -123,7 +101,7 @@ std::vector<TokenSpan> Tokenizer::Implementation::encode_with_offsets(std::strin
                                                                       PlainRanges plain) const {
   std::vector<TokenSpan> spans;
   TokenSink sink(spans);
-  run(text, options, plain, true, sink);
+  run(text, options, plain, nullptr, sink);
   cover(spans, text.size());
   return options.add_special ? post_processor_.process(std::move(spans), text.size()) : spans;
 }

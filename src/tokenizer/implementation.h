@@ -1,8 +1,6 @@
 // The parts of a tokenizer.json put together.
 #pragma once
 
-#include <mutex>
-
 #include "foretell/tokenizer.h"
 #include "tokenizer/added_tokens.h"
 #include "tokenizer/decoder.h"
@@ -10,6 +8,7 @@
 #include "tokenizer/normalizer.h"
 #include "tokenizer/post_processor.h"
 #include "tokenizer/pre_tokenizer.h"
+#include "tokenizer/workspaces.h"
 
 namespace foretell {
 
@@ -33,8 +32,8 @@ class Tokenizer::Implementation {
   const tokenization::Decoder& decoder() const { return decoder_; }
 
  private:
-  class Loan;  // of a workspace
-  void run(std::string_view text, EncodeOptions options, PlainRanges plain, bool with_origins,
+  // `ids`: what `sink` writes to, or null where it wants offsets.
+  void run(std::string_view text, EncodeOptions options, PlainRanges plain, std::vector<TokenId>* ids,
            tokenization::TokenSink& sink) const;
 
   std::unique_ptr<tokenization::Normalizer> normalizer_;  // null: none
@@ -44,9 +43,7 @@ class Tokenizer::Implementation {
   tokenization::PostProcessor post_processor_;
   tokenization::Decoder decoder_;
 
-  // Workspaces that no call uses at the moment; they keep the words that they have seen.
-  mutable std::mutex workspaces_mutex_;
-  mutable std::vector<std::unique_ptr<tokenization::ModelWorkspace>> workspaces_;
+  mutable tokenization::Workspaces workspaces_;
 };
 
 }  // namespace foretell

@@ -18,6 +18,23 @@ constexpr char gpt2_pattern[] = R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[
 // Words, and what is neither word nor blank.
 constexpr char whitespace_pattern[] = R"([[:word:]\x{200c}\x{200d}]+|[^[:word:]\x{200c}\x{200d}\s]+)";
 
+// PreTokenizer::split_part of a pattern whose matches and other ranges go to `give` as they come.
+std::optional<size_t> visit_part(const Pattern& pattern, std::string_view text, const SplitPart& part,
+                                 FunctionRef<void(size_t, size_t, bool)> give, FunctionRef<void(size_t)> on_match) {
+  std::optional<size_t> done = part.begin;
+  pattern.visit_from(text, part.begin, [&](size_t begin, size_t end, bool matches) {
+    if (!matches && part.gives_up && end > part.end) {
+      done.reset();
+      return false;
+    }
+    give(begin, end, matches);
+    done = end;
+    if (matches) on_match(end);
+    return !matches || end < part.end;
+  });
+  return done;
+}
+
 class Split : public PreTokenizer {
  public:
   Split(Pattern pattern, SplitBehavior behavior, bool invert)
@@ -28,6 +45,16 @@ class Split : public PreTokenizer {
     pattern_.visit(piece.text,
                    [&](size_t begin, size_t end, bool matches) { splitter(begin, end, matches != invert_); });
     splitter.finish();
+  }
+
+  bool has_parts(const Piece&) const override {
+    return behavior_ == SplitBehavior::Isolated || behavior_ == SplitBehavior::Removed;
+  }
+  std::optional<size_t> split_part(const Piece& piece, const SplitPart& part, PieceSink next,
+                                   FunctionRef<void(size_t)> on_match) const override {
+    Splitter splitter(piece, behavior_, next);
+    const auto give = [&](size_t begin, size_t end, bool matches) { splitter(begin, end, matches != invert_); };
+    return visit_part(pattern_, piece.text, part, give, on_match);
   }
 
  private:
@@ -63,7 +90,7 @@ class CharacterSplit : public PreTokenizer {
 class ByteLevel : public PreTokenizer {
  public:
   ByteLevel(bool add_prefix_space, bool use_regex) : add_prefix_space_(add_prefix_space) {
-    if (use_regex) regex_.emplace(gpt2_pattern);
+    if (use_regex) pattern_.emplace(Pattern::regex(gpt2_pattern));
   }
 
   void leave_spelling() { spells_ = false; }
@@ -77,18 +104,21 @@ class ByteLevel : public PreTokenizer {
     cut(text.piece(), with_origins, next);
   }
 
+  bool has_parts(const Piece& piece) const override {
+    return pattern_ && (!add_prefix_space_ || piece.text.starts_with(' '));
+  }
+  std::optional<size_t> split_part(const Piece& piece, const SplitPart& part, PieceSink next,
+                                   FunctionRef<void(size_t)> on_match) const override {
+    const auto give_range = [&](size_t begin, size_t end, bool) { give(piece.slice(begin, end), false, next); };
+    return visit_part(*pattern_, piece.text, part, give_range, on_match);
+  }
+
  private:
   void cut(const Piece& piece, bool with_origins, PieceSink next) const {
-    if (!regex_) return give(piece, with_origins, next);
+    if (!pattern_) return give(piece, with_origins, next);
     // Matches and what lies between them are pieces alike.
-    size_t done = 0;
-    for (size_t size = piece.text.size(); done < size;) {
-      const auto match = regex_->find(piece.text, done);
-      const size_t begin = match ? match->begin : size;
-      if (done < begin) give(piece.slice(done, begin), with_origins, next);
-      if (match) give(piece.slice(match->begin, match->end), with_origins, next);
-      done = match ? match->end : size;
-    }
+    pattern_->visit(piece.text,
+                    [&](size_t begin, size_t end, bool) { give(piece.slice(begin, end), with_origins, next); });
   }
 
   void give(const Piece& piece, bool with_origins, PieceSink next) const {
@@ -102,7 +132,7 @@ class ByteLevel : public PreTokenizer {
 
   bool add_prefix_space_;
   bool spells_ = true;
-  std::optional<Regex> regex_;
+  std::optional<Pattern> pattern_;
 };
 
 // Blanks become the replacement, one more of which may come before the text; then it is cut before each.
@@ -192,6 +222,13 @@ class Chain : public PreTokenizer {
       if (step->needs_origins()) return true;
     }
     return false;
+  }
+
+  bool has_parts(const Piece& piece) const override { return !needs_origins() && steps_[0]->has_parts(piece); }
+  std::optional<size_t> split_part(const Piece& piece, const SplitPart& part, PieceSink next,
+                                   FunctionRef<void(size_t)> on_match) const override {
+    return steps_[0]->split_part(
+        piece, part, [&](const Piece& one) { run(1, one, false, next); }, on_match);
   }
 
  private:

@@ -106,24 +106,33 @@ std::optional<Match> Pattern::find(std::string_view text, size_t from) const {
   return Match{at, at + literal_.size()};
 }
 
-void Pattern::visit(std::string_view text, Visit visit) const {
-  if (text.empty()) return visit(0, 0, false);
-  size_t done = 0;
-  std::optional<size_t> last_end;  // of the last match
-  for (size_t from = 0; from <= text.size();) {
+template <class OnRange>
+void Pattern::walk(std::string_view text, size_t begin, std::optional<size_t> last_end, OnRange&& on_range) const {
+  size_t done = begin;
+  for (size_t from = begin; from <= text.size();) {
     const auto match = find(text, from);
     if (!match) break;
     if (match->begin == match->end && last_end == match->end) {
       from += from < text.size() ? character_length(text[from]) : 1;
       continue;
     }
-    if (done != match->begin) visit(done, match->begin, false);
-    visit(match->begin, match->end, true);
+    if (done != match->begin && !on_range(done, match->begin, false)) return;
+    if (!on_range(match->begin, match->end, true)) return;
     done = from = match->end;
     last_end = match->end;
   }
-  if (done != text.size()) visit(done, text.size(), false);
+  if (done != text.size()) on_range(done, text.size(), false);
 }
+
+void Pattern::visit(std::string_view text, Visit visit) const {
+  if (text.empty()) return visit(0, 0, false);
+  walk(text, 0, std::nullopt, [&](size_t begin, size_t end, bool matches) {
+    visit(begin, end, matches);
+    return true;
+  });
+}
+
+void Pattern::visit_from(std::string_view text, size_t begin, VisitOn visit) const { walk(text, begin, begin, visit); }
 
 double Pattern::growth(std::string_view content) const {
   const auto size = static_cast<double>(content.size());

@@ -44,6 +44,9 @@ class Pattern {
   // does not match. Matches may be empty, but not right behind another match.
   using Visit = FunctionRef<void(size_t begin, size_t end, bool matches)>;
   void visit(std::string_view text, Visit visit) const;
+  // The same from `begin` on, as it goes on where a match ended there, while `visit` returns true.
+  using VisitOn = FunctionRef<bool(size_t begin, size_t end, bool matches)>;
+  void visit_from(std::string_view text, size_t begin, VisitOn visit) const;
 
   // How many times longer a text can become where every match is replaced by `content`.
   double growth(std::string_view content) const;
@@ -54,6 +57,9 @@ class Pattern {
  private:
   Pattern(std::optional<Regex> regex, std::string literal) : regex_(std::move(regex)), literal_(std::move(literal)) {}
   std::optional<Match> find(std::string_view text, size_t from) const;
+  // `last_end`: of the match before, if there was one. `begin`: where what is not visited yet begins.
+  template <class OnRange>
+  void walk(std::string_view text, size_t begin, std::optional<size_t> last_end, OnRange&& on_range) const;
 
   std::optional<Regex> regex_;
   std::string literal_;

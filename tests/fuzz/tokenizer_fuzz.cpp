@@ -1,5 +1,6 @@
 // Any bytes as a tokenizer.json: an error, or a tokenizer that reads and writes any text.
 #include <cstdint>
+#include <cstdlib>
 #include <string_view>
 
 #include "foretell/error.h"
@@ -13,6 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const std::string_view tail = bytes.substr(size > 100 ? size - 100 : 0);
     for (const std::string_view text : {std::string_view("Hello, wörld! 12 e\u0301\u4f60 <s>\xff\n"), tail}) {
       const auto ids = tokenizer.encode(text);
+      if (tokenizer.encode(text, {.part_bytes = 8}) != ids) std::abort();
       tokenizer.encode_with_offsets(text, {.parse_special = false});
       tokenizer.decode(ids);
       for (foretell::TokenId id : ids) tokenizer.token_bytes(id);

@@ -66,6 +66,23 @@ std::vector<TokenId> check_spans(const std::string& text, const std::vector<Toke
 
 }  // namespace
 
+TEST_CASE("texts in parts give the ids of the whole") {
+  for (const auto& entry : std::filesystem::directory_iterator(golden)) {
+    const Tokenizer tokenizer = Tokenizer::load(entry.path());
+    std::string all;
+    for (const Case& c : read_cases(entry.path() / "cases.json")) {
+      INFO(entry.path().filename() << ": " << c.text);
+      all += c.text;
+      for (const size_t bytes : {0, 1, 3, 7}) CHECK(tokenizer.encode(c.text, {.part_bytes = bytes}) == c.ids);
+    }
+    const auto whole = tokenizer.encode(all, {.part_bytes = all.size()});
+    for (size_t bytes = 1; bytes < all.size(); bytes += bytes / 3 + 1) {
+      INFO(entry.path().filename() << ", parts of " << bytes);
+      CHECK(tokenizer.encode(all, {.part_bytes = bytes}) == whole);
+    }
+  }
+}
+
 TEST_CASE("tokenizers give the reference's ids and texts") {
   size_t tokenizers = 0;
   for (const auto& entry : std::filesystem::directory_iterator(golden)) {

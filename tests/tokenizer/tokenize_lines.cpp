@@ -43,6 +43,7 @@ nlohmann::json answer(const Tokenizer& tokenizer, const nlohmann::json& question
     result["plain"] = plain;
     result["unparsed"] = tokenizer.encode(text, {.add_special = false, .parse_special = false});
     result["covers"] = covers(tokenizer, text, plain);
+    result["parts"] = tokenizer.encode(text, {.part_bytes = 4}) == ids;
   } else {
     ids = question.get<std::vector<TokenId>>();
   }
