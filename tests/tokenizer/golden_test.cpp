@@ -73,7 +73,7 @@ TEST_CASE("texts in parts give the ids of the whole") {
     for (const Case& c : read_cases(entry.path() / "cases.json")) {
       INFO(entry.path().filename() << ": " << c.text);
       all += c.text;
-      for (const size_t bytes : {0, 1, 3, 7}) CHECK(tokenizer.encode(c.text, {.part_bytes = bytes}) == c.ids);
+      for (const size_t bytes : {0u, 1u, 3u, 7u}) CHECK(tokenizer.encode(c.text, {.part_bytes = bytes}) == c.ids);
     }
     const auto whole = tokenizer.encode(all, {.part_bytes = all.size()});
     for (size_t bytes = 1; bytes < all.size(); bytes += bytes / 3 + 1) {
