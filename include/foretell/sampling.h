@@ -50,16 +50,21 @@ struct SamplingOptions {
   double top_n_sigma = 0;      // keep those whose logit is at most n standard deviations below the best; 0: all
   double epsilon_cutoff = 0;   // keep those at least this probable; 0: all
   double eta_cutoff = 0;       // the same, but less where the distribution is flat; 0: all
+  double top_h = 0;            // keep the most probable whose entropy together is this part of all of it; 0: all
   double xtc_probability = 0;  // how often the most probable ones are removed; 0: never
   double xtc_threshold = 0.1;  // those that are: from this probability on, but for the least probable of them
   int64_t mirostat = 0;        // 1 or 2: keep the surprise near a target, instead of the cuts above; 0: off
   double mirostat_tau = 5;     // the target, in bits
   double mirostat_eta = 0.1;   // how fast the cut follows
+  double adaptive_target = -1;    // the probability that drawn tokens should have on average; below 0: off
+  double adaptive_decay = 0.9;    // how long that average remembers
   double repetition_penalty = 1;  // divides positive and multiplies negative logits of tokens in the window; 1: none
   double presence_penalty = 0;    // taken off the logits of tokens in the window; 0: none
   double frequency_penalty = 0;   // the same, for each time that they are there; 0: none
   int64_t penalty_last_n = -1;    // these penalties' window: the last n tokens of prompt and answer; -1: all of them
   int64_t no_repeat_ngram = 0;    // no run of n tokens comes twice; 0: any may
+  double encoder_repetition_penalty = 1;  // multiplies positive and divides negative logits of the prompt's tokens
+  int64_t encoder_no_repeat_ngram = 0;    // no run of n tokens of the prompt comes again; 0: any may
   double dry_multiplier = 0;  // taken off, times base^(run - allowed length), of what would repeat a run; 0: nothing
   double dry_base = 1.75;
   int64_t dry_allowed_length = 2;          // shorter runs may be repeated
@@ -67,9 +72,24 @@ struct SamplingOptions {
   std::vector<TokenId> dry_breakers = {};  // runs end at these (tokens_containing finds them)
 
   std::vector<LogitBias> logit_bias = {};
-  std::vector<TokenId> suppress = {};  // never come next
-  std::vector<TokenId> end_ids = {};   // do not come next before there are
-  int64_t min_tokens = 0;              // this many generated tokens
+  std::vector<TokenId> suppress = {};        // never come next
+  std::vector<TokenId> begin_suppress = {};  // do not come first
+  std::vector<TokenId> end_ids = {};         // do not come next before there are
+  int64_t min_tokens = 0;                    // this many generated tokens
+  int64_t min_length = 0;                    // and so many with the prompt
+  double length_decay_factor = 1;            // end tokens gain |logit| (factor^n - 1), n tokens
+  int64_t length_decay_start = 0;            // beyond so many generated ones; factor 1: off
+  std::optional<TokenId> forced_first = {};  // the first generated token
+  std::vector<TokenId> forced_last = {};     // one of these is the last of
+  int64_t max_tokens = -1;                   // so many; -1: no limit is known
+
+  double watermark_bias = 0;      // added to the logits of the green tokens; 0: no watermark
+  double watermark_ratio = 0.25;  // the part of the vocabulary that is green
+  int64_t watermark_key = 15485863;
+  int64_t watermark_context = 1;    // how many tokens of the text choose which are green
+  int64_t watermark_self_hash = 0;  // 1: the token itself is one of them
+
+  double guidance_scale = 1;  // how far from a negative prompt's prediction; the samplers do not look at it
 
   std::vector<std::string> order =
       {};  // the samplers' names in the order in which they run; empty: default_sampler_order()

@@ -64,6 +64,8 @@ void ChatLoop::run() {
       if (!editor_.interactive()) throw;
       spdlog::error("{}", error.what());
       if (!error.parts().hint.empty()) say(error.parts().hint);
+    } catch (const Interrupted&) {  // of what was being shown
+      if (!editor_.interactive()) throw;
     }
   }
   if (editor_.interactive()) context_.out.write("\n");
@@ -96,7 +98,7 @@ void ChatLoop::answer_to(const std::string& text) {
   conversation_.add("user", text);
   try {
     if (!answer_()) conversation_.messages = before;
-  } catch (const Error&) {  // the question was not answered: it is not in the conversation
+  } catch (...) {  // the question was not answered: it is not in the conversation
     conversation_.messages = before;
     throw;
   }

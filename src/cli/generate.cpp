@@ -21,6 +21,7 @@
 #include "cli/text_source.h"
 #include "cli/token_text.h"
 #include "generate/check_prompt.h"
+#include "generate/guided_predictor.h"
 
 namespace foretell::cli {
 namespace {
@@ -46,6 +47,7 @@ class GenerateCommand {
   void keep(const Generation& generation);
   BatchOptions batch_options() const;
   void load_draft();
+  void add_guidance(double scale);
   void make_constraint(const Grammar& grammar, const SamplingOptions& sampling);
   void log_options(const GenerateOptions& options) const;
 
@@ -56,7 +58,7 @@ class GenerateCommand {
   SessionFlags kept_;
   std::vector<std::string> stop_;
   std::optional<int64_t> logprobs_, lookup_, draft_tokens_;
-  std::optional<std::string> draft_;
+  std::optional<std::string> draft_, negative_prompt_;
   int64_t max_tokens_ = 512, num_ = 1, batch_size_ = 16;
   double max_time_ = 0;
   bool batch_lines_ = false;
@@ -74,6 +76,8 @@ class GenerateCommand {
     ModelPredictor predictor{model, sequence};
   };
   std::unique_ptr<Draft> small_;
+  std::optional<Sequence> negative_sequence_;
+  std::optional<GuidedPredictor> guided_;
   std::optional<Constraint> constraint_;
   std::vector<TokenId> ids_;
   CachedPrompt cached_;  // what share_prompt() has read
@@ -129,6 +133,9 @@ void GenerateCommand::add_options(CLI::App& command) {
   add_number(command, "--draft-tokens", draft_tokens_, Whole{.least = 1},
              "It guesses N tokens at a time; by default as many as pay")
       ->default_str("auto")
+      ->group("Generation");
+  add_text(command, "--negative-prompt", negative_prompt_, "TEXT",
+           "What --guidance-scale leads away from; without it the prompt's last token")
       ->group("Generation");
   add_switch(command, "--stats", stats_, "Say on stderr how long it took")->group("Generation");
   add_session_options(command, kept_);
@@ -188,6 +195,11 @@ void GenerateCommand::run() {
   log_options(options);
   if (prompt.ids) check_ids(ids_, model_->vocabulary_size());
   if (draft_) load_draft();
+  if (options.sampling.guidance_scale != 1) {
+    add_guidance(options.sampling.guidance_scale);
+  } else if (negative_prompt_) {
+    spdlog::warn("--negative-prompt has no effect without --guidance-scale");
+  }
   if (grammar) make_constraint(*grammar, options.sampling);
   if (lookup_.value_or(0) > 0 && model_->draft_room(*sequence_, 1) == 0)
     spdlog::warn("--lookup does nothing: what the model remembers of a text cannot be turned back");
@@ -195,7 +207,7 @@ void GenerateCommand::run() {
 
   const InterruptGuard guard;
   if (kept_.prompt_cache) share_prompt();
-  if (num_ > 1 && !small_) return generate_many(options);
+  if (num_ > 1 && !small_ && !guided_) return generate_many(options);
   for (int64_t i = 0; i < num_ && !interrupted(); i++) generate_one(options, i);
 }
 
@@ -229,6 +241,20 @@ void GenerateCommand::make_constraint(const Grammar& grammar, const SamplingOpti
     throw Error(
         {.what = "the form of a text needs a tokenizer, and the model has none", .file = source_->path().string()});
   constraint_.emplace(grammar, *source_->tokenizer(), ignore_eos_ ? std::span<const TokenId>() : sampling.end_ids);
+}
+
+void GenerateCommand::add_guidance(double scale) {
+  if (kept_.session || kept_.prompt_cache)
+    throw UsageError({.what = std::string("--guidance-scale does not go with ") +
+                              (kept_.session ? "--session" : "--prompt-cache"),
+                      .hint = "what is kept is one text, and guidance reads two"});
+  if (ids_.empty()) return;  // which is an error of its own
+  std::vector<TokenId> negative = {ids_.back()};
+  if (negative_prompt_) negative = source_->encode({.ids = {}, .text = *negative_prompt_}, !prompt_.no_special);
+  if (negative.empty()) throw UsageError({.what = "--negative-prompt has no tokens"});
+  negative_sequence_.emplace(new_sequence(*model_, context_));
+  guided_.emplace(*model_, *sequence_, *negative_sequence_, std::move(negative), ids_.size(), scale);
+  if (draft_ || lookup_.value_or(0) > 0) spdlog::warn("nothing is guessed ahead with --guidance-scale");
 }
 
 // The model that guesses for the other one.
@@ -275,7 +301,9 @@ void GenerateCommand::generate_one(const GenerateOptions& shared, int64_t index)
     out.write(echoed_);
     out.flush();
   }
-  Generation generation = generate(*model_, source_->tokenizer(), *sequence_, ids_, options, json ? OnText() : on_text);
+  ModelPredictor plain(*model_, *sequence_);
+  Predictor& predictor = guided_ ? static_cast<Predictor&>(*guided_) : plain;
+  Generation generation = generate(predictor, source_->tokenizer(), ids_, options, json ? OnText() : on_text);
   generation.timing.prefill_s += cached_.seconds;
   generation.timing.prefill_tokens += cached_.read;
   cached_ = {};

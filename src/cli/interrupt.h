@@ -8,6 +8,9 @@ void handle_interrupts();  // once, at the start
 
 bool interrupted();
 void forget_interrupt();  // what was asked to stop has stopped, and the program goes on
+// Readable while interrupted(), for those who wait for files: the signal may come just before the wait, or on another
+// thread. Only to be polled.
+int interrupt_file();
 // Throws Interrupted where Ctrl-C was pressed.
 void stop_if_interrupted();
 

@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <clocale>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cwchar>
@@ -21,20 +20,16 @@ namespace foretell::cli {
 namespace fs = std::filesystem;
 namespace {
 
-// Waits for a byte of standard input: 1; 0 at its end; -1 after Ctrl-C, also where that came before the wait: the
-// signal gets through only while ppoll waits.
+// Waits for a byte of standard input: 1; 0 at its end; -1 after Ctrl-C, also where that came before the wait.
 int read_byte(char& byte) {
-  sigset_t interrupt, before;
-  sigemptyset(&interrupt);
-  sigaddset(&interrupt, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &interrupt, &before);
-  pollfd input = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  pollfd inputs[] = {{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
+                     {.fd = interrupt_file(), .events = POLLIN, .revents = 0}};
   int ready = 0;
-  while (!interrupted() && (ready = ppoll(&input, 1, nullptr, &before)) < 0 && errno == EINTR) {
-  }
-  const bool stopped = interrupted();
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (stopped || ready < 0) return -1;
+  do {
+    if (interrupted()) return -1;
+    ready = poll(inputs, 2, -1);
+  } while (ready < 0 && errno == EINTR);
+  if (ready < 0 || interrupted()) return -1;
   return static_cast<int>(::read(STDIN_FILENO, &byte, 1));
 }
 
@@ -44,6 +39,7 @@ int read_character(EditLine*, wchar_t* character) {
   while (true) {
     char byte = 0;
     if (const int got = read_byte(byte); got <= 0) return got;
+    if (byte == 0) continue;  // a Ctrl-D from before the editor had the terminal; libedit gets stuck at it
     const size_t length = std::mbrtowc(character, &byte, 1, &state);
     if (length <= 1) return 1;
     if (length == static_cast<size_t>(-1)) state = {};  // not a character: it is left out

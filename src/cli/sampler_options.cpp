@@ -21,6 +21,17 @@ std::string default_of(const SamplingParameter& parameter, bool recommended) {
   return "the model's, else " + CLI::detail::to_string(parameter.get(fallback));
 }
 
+// The help lists samplers by what they do.
+std::string group_of(const SamplingParameter& parameter) {
+  for (const SamplerKind& kind : sampler_kinds()) {
+    if (kind.name != parameter.sampler) continue;
+    if (kind.group == SamplerKind::Group::Cut) return "Sampling: which tokens are left";
+    if (kind.name == "temp" || kind.name == "mirostat" || kind.name == "adaptive-p") return group;
+    if (kind.name == "watermark") return "Sampling: watermark";
+  }
+  return "Sampling: penalties and limits";
+}
+
 void add_parameter(CLI::App& command, SamplerFlags& flags, const SamplingParameter& parameter, bool recommended) {
   const auto take = [&flags, &parameter](const std::string& value, const std::string& name) {
     const double number = parameter.is_integer() ? static_cast<double>(parse_number(value, Whole{}, name))
@@ -36,7 +47,7 @@ void add_parameter(CLI::App& command, SamplerFlags& flags, const SamplingParamet
   help[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(help[0])));
   add_value(command, "--" + std::string(parameter.flag), "N", take, help + " (" + parameter.range() + ")")
       ->default_str(default_of(parameter, recommended))
-      ->group(group);
+      ->group(group_of(parameter));
 }
 
 std::vector<std::string> split(const std::string& text) {
@@ -78,7 +89,8 @@ bool decides_the_draw(const SamplingParameter& parameter) {
   const auto kind =
       std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.name == parameter.sampler; });
   return kind != kinds.end() &&
-         (kind->group == SamplerKind::Group::Cut || kind->name == "temp" || kind->name == "mirostat");
+         (kind->group == SamplerKind::Group::Cut || kind->name == "temp" || kind->name == "mirostat" ||
+          kind->name == "adaptive-p");
 }
 
 bool SamplerFlags::ask_for_a_draw() const {
@@ -91,7 +103,11 @@ SamplingOptions SamplerFlags::over(SamplingOptions base) const {
   if (greedy) base.temperature = 0;
   if (!order.empty()) base.order = split(order);
   for (const std::string& bias : biases) base.logit_bias.push_back(parse_bias(bias));
+  for (const std::string& run : bad_words) base.logit_bias.push_back(parse_bias(run + "=-inf"));
   if (suppress) base.suppress = *suppress;
+  if (begin_suppress) base.begin_suppress = *begin_suppress;
+  if (forced_last) base.forced_last = *forced_last;
+  if (forced_first) base.forced_first = forced_first;
   warn_of_idle_flags(*this, base.order);
   try {
     const SamplerChain chain(base);  // finds what cannot be before a model is loaded
@@ -112,11 +128,33 @@ void add_sampler_options(CLI::App& command, SamplerFlags& flags, bool recommende
       ->group(group);
   add_texts(command, "--logit-bias", flags.biases, "ID=BIAS", "Add BIAS to a token's logit, -inf forbids it")
       ->group(group);
-  add_value(
-      command, "--suppress", "ID,ID",
-      [&flags](const std::string& value, const std::string& name) { flags.suppress = parse_ids(value, name); },
-      "Tokens that never come")
+  const auto add_ids = [&](const char* name, const std::function<void(std::vector<TokenId>)>& take, const char* help) {
+    const auto parse = [take](const std::string& value, const std::string& flag) {
+      std::vector<TokenId> ids = parse_ids(value, flag);
+      if (ids.empty()) throw UsageError({.what = flag + " names no token", .found = "\"" + value + "\""});
+      take(std::move(ids));
+    };
+    return add_value(command, name, "ID,ID", parse, help)->group(group);
+  };
+  add_ids(
+      "--suppress", [&](auto ids) { flags.suppress = std::move(ids); }, "Tokens that never come");
+  add_ids(
+      "--begin-suppress", [&](auto ids) { flags.begin_suppress = std::move(ids); }, "Tokens that do not come first");
+  add_texts(command, "--bad-words", flags.bad_words, "ID,ID", "A run of tokens that never comes (repeatable)")
       ->group(group);
+  add_value(
+      command, "--forced-first", "ID",
+      [&flags](const std::string& value, const std::string& name) {
+        const auto ids = parse_ids(value, name);
+        if (ids.size() != 1)
+          throw UsageError({.what = name + " is not a token", .expected = "one id", .found = "\"" + value + "\""});
+        flags.forced_first = ids[0];
+      },
+      "The first token of the text")
+      ->group(group);
+  add_ids(
+      "--forced-last", [&](auto ids) { flags.forced_last = std::move(ids); },
+      "One of these is the last token that -n allows");
   add_text(command, "--samplers", flags.order, "ORDER",
            "The samplers that run, and their order, by names with commas between them; those that are off do nothing")
       ->default_str(CLI::detail::join(default_sampler_order(), ", "))

@@ -17,7 +17,9 @@ struct SamplerFlags {
   bool greedy = false;
   std::string order;
   std::vector<std::string> biases;  // "ID=BIAS"
-  std::optional<std::vector<TokenId>> suppress;
+  std::optional<std::vector<TokenId>> suppress, begin_suppress, forced_last;
+  std::optional<TokenId> forced_first;
+  std::vector<std::string> bad_words;  // "ID,ID"
   std::vector<std::string> dry_breakers;
 
   // The flags on top of `base`. Throws UsageError for what cannot be; dry_breakers are left out.

@@ -54,10 +54,79 @@ std::vector<LogitBias> biases_of(const Json& value) {
   return biases;
 }
 
+std::vector<LogitBias> bad_words_of(const Json& value, std::span<const TokenId> ends) {
+  constexpr auto expected = "a list of lists of token ids";
+  if (!value.is_array()) refuse("bad_words_ids", expected, value);
+  std::vector<LogitBias> biases;
+  for (const Json& entry : value) {
+    if (!entry.is_array() || entry.empty()) refuse("bad_words_ids", expected, entry);
+    std::vector<TokenId> ids = ids_of(entry, "bad_words_ids");
+    // transformers lets a text end all the same.
+    if (ids.size() == 1 && std::find(ends.begin(), ends.end(), ids[0]) != ends.end()) continue;
+    biases.push_back({std::move(ids), -std::numeric_limits<double>::infinity()});
+  }
+  return biases;
+}
+
+void read_flag(SamplingOptions& options, std::string_view flag, const Json& value, std::string_view key) {
+  for (const SamplingParameter& parameter : sampling_parameters()) {
+    if (parameter.flag != flag) continue;
+    if (!value.is_number() || !parameter.contains(value.get<double>())) refuse(key, parameter.range(), value);
+    parameter.set(options, value.get<double>());
+  }
+}
+
+void read_watermark(SamplingOptions& options, const Json& config) {
+  constexpr std::string_view key = "watermarking_config";
+  if (!config.is_object()) refuse(key, "an object", config);
+  const auto scheme = config.value("seeding_scheme", Json("lefthash"));
+  if (scheme != "lefthash" && scheme != "selfhash") refuse(key, "lefthash or selfhash", scheme);
+  options.watermark_self_hash = scheme == "selfhash" ? 1 : 0;
+  read_flag(options, "watermark-bias", config.value("bias", Json(2.0)), key);
+  read_flag(options, "watermark-ratio", config.value("greenlist_ratio", Json(0.25)), key);
+  read_flag(options, "watermark-key", config.value("hashing_key", Json(15485863)), key);
+  read_flag(options, "watermark-context", config.value("context_width", Json(1)), key);
+}
+
+// The settings that are no single number.
+void read_structures(SamplingOptions& options, const Json& config, std::span<const TokenId> ends) {
+  if (const Json* ids = find(config, "suppress_tokens")) options.suppress = ids_of(*ids, "suppress_tokens");
+  if (const Json* ids = find(config, "begin_suppress_tokens"))
+    options.begin_suppress = ids_of(*ids, "begin_suppress_tokens");
+  if (const Json* biases = find(config, "sequence_bias")) options.logit_bias = biases_of(*biases);
+  if (const Json* words = find(config, "bad_words_ids")) {
+    for (LogitBias& bias : bad_words_of(*words, ends)) options.logit_bias.push_back(std::move(bias));
+  }
+  if (const Json* id = find(config, "forced_bos_token_id")) {
+    if (!id->is_number()) refuse("forced_bos_token_id", "a token id", *id);
+    options.forced_first = ids_of(*id, "forced_bos_token_id").front();
+  }
+  if (const Json* ids = find(config, "forced_eos_token_id")) options.forced_last = ids_of(*ids, "forced_eos_token_id");
+  if (const Json* watermark = find(config, "watermarking_config")) read_watermark(options, *watermark);
+  constexpr std::string_view decay = "exponential_decay_length_penalty";
+  if (const Json* pair = find(config, decay)) {
+    if (!pair->is_array() || pair->size() != 2) refuse(decay, "[start, factor]", *pair);
+    read_flag(options, "length-decay-start", (*pair)[0], decay);
+    read_flag(options, "length-decay-factor", (*pair)[1], decay);
+  }
+}
+
 // Settings that say nothing about what is generated, or that are read elsewhere.
 bool is_silent(std::string_view key) {
-  constexpr std::array silent = {"do_sample", "eos_token_id",    "bos_token_id", "pad_token_id", "transformers_version",
-                                 "use_cache", "suppress_tokens", "sequence_bias"};
+  constexpr std::array silent = {"do_sample",
+                                 "eos_token_id",
+                                 "bos_token_id",
+                                 "pad_token_id",
+                                 "transformers_version",
+                                 "use_cache",
+                                 "suppress_tokens",
+                                 "sequence_bias",
+                                 "begin_suppress_tokens",
+                                 "bad_words_ids",
+                                 "forced_bos_token_id",
+                                 "forced_eos_token_id",
+                                 "watermarking_config",
+                                 "exponential_decay_length_penalty"};
   return key.starts_with('_') || std::find(silent.begin(), silent.end(), key) != silent.end();
 }
 
@@ -84,9 +153,6 @@ Settings read_settings(const Json& generation_config, bool use_draw) {
       settings.chooses |= parameter->draw_only;
     }
   }
-  if (const Json* ids = find(generation_config, "suppress_tokens"))
-    settings.values.suppress = ids_of(*ids, "suppress_tokens");
-  if (const Json* biases = find(generation_config, "sequence_bias")) settings.values.logit_bias = biases_of(*biases);
   return settings;
 }
 
@@ -97,6 +163,14 @@ GenerationDefaults generation_defaults(const Json& generation_config, const Json
   if (do_sample && !do_sample->is_boolean()) refuse("do_sample", "true or false", *do_sample);
   const bool greedy = do_sample && !do_sample->get<bool>();
   Settings settings = read_settings(generation_config, !greedy);
+  const auto ids = [&](std::string_view key) {
+    const Json* value = find(generation_config, key);
+    if (!value) value = find(config, key);
+    if (const Json* text = find(config, "text_config"); !value && text) value = find(*text, key);
+    return value ? ids_of(*value, key) : std::vector<TokenId>{};
+  };
+  settings.values.end_ids = ids("eos_token_id");
+  read_structures(settings.values, generation_config, settings.values.end_ids);
 
   GenerationDefaults defaults;
   defaults.notes = std::move(settings.notes);
@@ -114,14 +188,6 @@ GenerationDefaults generation_defaults(const Json& generation_config, const Json
     defaults.sampling.top_p = 0.95;
     defaults.sampling.min_p = 0.05;
   }
-
-  const auto ids = [&](std::string_view key) {
-    const Json* value = find(generation_config, key);
-    if (!value) value = find(config, key);
-    if (const Json* text = find(config, "text_config"); !value && text) value = find(*text, key);
-    return value ? ids_of(*value, key) : std::vector<TokenId>{};
-  };
-  defaults.sampling.end_ids = defaults.if_asked.end_ids = ids("eos_token_id");
   defaults.bos_ids = ids("bos_token_id");
   return defaults;
 }

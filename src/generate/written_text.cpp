@@ -12,6 +12,7 @@ using Clock = std::chrono::steady_clock;
 
 SamplingOptions with_seed(const GenerateOptions& options) {
   SamplingOptions sampling = options.sampling;
+  sampling.max_tokens = options.max_tokens;
   if (options.ignore_end) sampling.end_ids.clear();
   if (!sampling.seed) sampling.seed = random_seed();
   return sampling;

@@ -3,10 +3,16 @@
 
 #include <algorithm>
 #include <span>
+#include <vector>
 
 #include "foretell/sampling.h"
 
 namespace foretell {
+
+inline std::vector<TokenId> sorted(std::vector<TokenId> ids) {
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
 
 // `ids` is sorted. Where it names every candidate, the best ones stay.
 inline void remove_tokens(Candidates& candidates, std::span<const TokenId> ids) {

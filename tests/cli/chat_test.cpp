@@ -211,8 +211,10 @@ TEST_CASE("chat: Ctrl-C stops the answer and not the program") {
                           {{"HOME", folder.path().string()}});
   REQUIRE(session.shows("Ctrl-D leaves"));
   session.type("Write a very long story about the sea.\r");
-  REQUIRE(session.shows("the"));
+  REQUIRE(session.shows("the sea."));
+  REQUIRE(session.shows("the"));  // of the answer
   session.send(SIGINT);
+  REQUIRE(session.shows("> "));
   session.type("/tokens\r");
   REQUIRE(session.shows(" of "));
   session.type("/exit\r");

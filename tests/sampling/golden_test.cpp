@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "foretell/sampling.h"
+#include "generate/defaults.h"
 #include "sampling/parameters.h"
 
 using namespace foretell;
@@ -71,6 +72,30 @@ TEST_CASE("samplers give transformers' probabilities") {
     double largest = 0;
     for (size_t i = 0; i < found.size(); i++) largest = std::max(largest, std::abs(found[i] - expected[i]));
     INFO(row["params"].dump() << " on logits from " << row["logits"][0]);
+    CHECK(largest <= 1e-5);
+  }
+}
+
+TEST_CASE("settings of generation_config.json give transformers' probabilities") {
+  std::ifstream file(std::string(FORETELL_SOURCE_DIR) + "/tests/golden/generation_config/processors.json");
+  const Json rows = Json::parse(file);
+  REQUIRE(rows.size() == 300);
+  for (const Json& row : rows) {
+    Json config = row["settings"];
+    config.update({{"do_sample", true}, {"temperature", 1.0}, {"top_k", 0}, {"eos_token_id", 3}});
+    SamplingOptions options = generation_defaults(config, nullptr).sampling;
+    options.max_tokens = row["max_new_tokens"];
+    SamplerChain chain(options);
+    const auto logits = row["logits"].get<std::vector<float>>();
+    Candidates& candidates = chain.apply(logits, row["history"].get<std::vector<TokenId>>(), row["prompt_length"]);
+    std::vector<double> found(logits.size());
+    const auto weights = candidates.weights();
+    for (size_t i = 0; i < candidates.size(); i++)
+      found[static_cast<size_t>(candidates.items()[i].id)] = weights.probability(i);
+    double largest = 0;
+    for (size_t i = 0; i < found.size(); i++)
+      largest = std::max(largest, std::abs(found[i] - row["probabilities"][i].get<double>()));
+    INFO(row["settings"].dump() << " on logits from " << row["logits"][0] << ", " << row["history"].dump());
     CHECK(largest <= 1e-5);
   }
 }
