@@ -178,6 +178,7 @@ GenerateOptions ChatCommand::options_for(const TextSource& source) const {
   const GenerationDefaults& defaults = source.defaults();
   options.sampling = samplers_.over(samplers_.ask_for_a_draw() ? defaults.if_asked : defaults.sampling);
   set_dry_breakers(options.sampling, samplers_, source.tokenizer());
+  leave_guidance_out(options.sampling);
   options.max_tokens = max_tokens_;
   options.stop = stop_;
   options.interrupted = interrupted;
@@ -190,6 +191,7 @@ void ChatCommand::talk(Conversation& conversation, const ChatTemplate& chat) {
   TextSource source(context_, false);
   Model model = source.load_model(context_);
   GenerateOptions options = options_for(source);
+  samplers_.check_tokens(model.vocabulary_size());
   std::optional<Constraint> constraint;
   if (grammar) {
     constraint.emplace(*grammar, *source.tokenizer(), options.sampling.end_ids);

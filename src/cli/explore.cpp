@@ -210,6 +210,7 @@ void ExploreCommand::run() {
   check_prompt(sequence.capacity(), ids);
   SamplingOptions sampling = samplers_.over({});
   set_dry_breakers(sampling, samplers_, source.tokenizer());
+  leave_guidance_out(sampling);
   sampling.seed = context_.options.seed ? *context_.options.seed : random_seed();
   stop_if_interrupted();
   screen.emplace();

@@ -194,6 +194,7 @@ void GenerateCommand::run() {
   if (echo_) echoed_ = prompt.ids ? source_->decode(ids_) : prompt.text;
   log_options(options);
   if (prompt.ids) check_ids(ids_, model_->vocabulary_size());
+  samplers_.check_tokens(model_->vocabulary_size());
   if (draft_) load_draft();
   if (options.sampling.guidance_scale != 1) {
     add_guidance(options.sampling.guidance_scale);
@@ -245,9 +246,9 @@ void GenerateCommand::make_constraint(const Grammar& grammar, const SamplingOpti
 
 void GenerateCommand::add_guidance(double scale) {
   if (kept_.session || kept_.prompt_cache)
-    throw UsageError({.what = std::string("--guidance-scale does not go with ") +
-                              (kept_.session ? "--session" : "--prompt-cache"),
-                      .hint = "what is kept is one text, and guidance reads two"});
+    throw UsageError(
+        {.what = std::string("--guidance-scale does not go with ") + (kept_.session ? "--session" : "--prompt-cache"),
+         .hint = "what is kept is one text, and guidance reads two"});
   if (ids_.empty()) return;  // which is an error of its own
   std::vector<TokenId> negative = {ids_.back()};
   if (negative_prompt_) negative = source_->encode({.ids = {}, .text = *negative_prompt_}, !prompt_.no_special);
@@ -352,6 +353,9 @@ void GenerateCommand::generate_lines() {
                         .special = !prompt_.no_special,
                         .vocabulary_size = model_->vocabulary_size()};
   set_dry_breakers(defaults.if_asked, samplers_, source_->tokenizer());
+  samplers_.check_tokens(model_->vocabulary_size());
+  leave_guidance_out(defaults.options.sampling);
+  leave_guidance_out(defaults.if_asked);
   log_options(defaults.options);
   if (grammar) make_constraint(*grammar, defaults.options.sampling);
   if (constraint_) defaults.options.constraint = &*constraint_;

@@ -150,8 +150,8 @@ void NextCommand::run() {
   if (source_) sampling.end_ids = source_->defaults().sampling.end_ids;
   set_dry_breakers(sampling, samplers_, source_ ? source_->tokenizer() : nullptr);
   sampling.seed = context_.options.seed;
-  if (sampling.guidance_scale != 1)
-    throw UsageError({.what = "--guidance-scale needs a second prompt, which next does not read: see generate"});
+  leave_guidance_out(sampling);
+  samplers_.check_tokens(static_cast<int64_t>(logits_.size()));
   const size_t top = top_ == 0 ? logits_.size() : static_cast<size_t>(top_);
   std::optional<Constraint> constraint;
   std::optional<ConstrainedText> text;

@@ -89,8 +89,7 @@ bool decides_the_draw(const SamplingParameter& parameter) {
   const auto kind =
       std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.name == parameter.sampler; });
   return kind != kinds.end() &&
-         (kind->group == SamplerKind::Group::Cut || kind->name == "temp" || kind->name == "mirostat" ||
-          kind->name == "adaptive-p");
+         (kind->group == SamplerKind::Group::Cut || kind->name == "temp" || kind->name == "mirostat");
 }
 
 bool SamplerFlags::ask_for_a_draw() const {
@@ -140,8 +139,7 @@ void add_sampler_options(CLI::App& command, SamplerFlags& flags, bool recommende
       "--suppress", [&](auto ids) { flags.suppress = std::move(ids); }, "Tokens that never come");
   add_ids(
       "--begin-suppress", [&](auto ids) { flags.begin_suppress = std::move(ids); }, "Tokens that do not come first");
-  add_texts(command, "--bad-words", flags.bad_words, "ID,ID", "A run of tokens that never comes (repeatable)")
-      ->group(group);
+  add_texts(command, "--bad-words", flags.bad_words, "ID,ID", "A run of tokens that never comes")->group(group);
   add_value(
       command, "--forced-first", "ID",
       [&flags](const std::string& value, const std::string& name) {
@@ -159,6 +157,18 @@ void add_sampler_options(CLI::App& command, SamplerFlags& flags, bool recommende
            "The samplers that run, and their order, by names with commas between them; those that are off do nothing")
       ->default_str(CLI::detail::join(default_sampler_order(), ", "))
       ->group(group);
+}
+
+void SamplerFlags::check_tokens(int64_t vocabulary_size) const {
+  for (const auto& ids : {suppress, begin_suppress, forced_last})
+    if (ids) check_ids(*ids, vocabulary_size);
+  if (forced_first) check_ids({*forced_first}, vocabulary_size);
+}
+
+void leave_guidance_out(SamplingOptions& options) {
+  if (options.guidance_scale == 1) return;
+  spdlog::warn("--guidance-scale has no effect here: it is for one text of generate");
+  options.guidance_scale = 1;
 }
 
 void set_dry_breakers(SamplingOptions& options, const SamplerFlags& flags, const Tokenizer* tokenizer) {

@@ -24,6 +24,8 @@ struct SamplerFlags {
 
   // The flags on top of `base`. Throws UsageError for what cannot be; dry_breakers are left out.
   SamplingOptions over(SamplingOptions base) const;
+  // Throws UsageError for a token that a vocabulary of so many does not have.
+  void check_tokens(int64_t vocabulary_size) const;
   // Something was asked for that decides how the next token is drawn.
   bool ask_for_a_draw() const;
 };
@@ -33,6 +35,9 @@ bool decides_the_draw(const SamplingParameter& parameter);
 
 // `recommended`: without flags the publisher's settings hold, and the help says so.
 void add_sampler_options(CLI::App& command, SamplerFlags& flags, bool recommended);
+
+// For commands that read one text only, where guidance needs two: says so, and turns it off.
+void leave_guidance_out(SamplingOptions& options);
 
 // The texts at which DRY's runs end, as ids; only where DRY is on.
 void set_dry_breakers(SamplingOptions& options, const SamplerFlags& flags, const Tokenizer* tokenizer);
