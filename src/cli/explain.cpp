@@ -170,7 +170,7 @@ void ExplainCommand::run() {
     file.finish();
     file.commit();
   }
-  if (context_.options.json) return context_.print_json(explanation_json(e, source.tokenizer()));
+  if (context_.options.json) return write_json(e, source.tokenizer(), context_.out);
   context_.out.write(explanation_text(e, source.tokenizer(), context_.out_terminal));
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -28,21 +29,52 @@ OrderedJson tokens_json(const Lens& lens, const Tokenizer* tokenizer) {
   return list;
 }
 
-// [head][query][key]
-OrderedJson attention_json(const LayerTrace& layer, size_t width) {
-  if (!layer.attends) return nullptr;
-  OrderedJson heads = OrderedJson::array();
-  const float* row = layer.attention.data();
-  for (int64_t h = 0; h < layer.heads; h++) {
-    OrderedJson queries = OrderedJson::array();
-    for (size_t q = 0; q < width; q++, row += width) queries.push_back(std::vector<float>(row, row + width));
-    heads.push_back(std::move(queries));
+// The members of an object, without its braces. Bytes that are not UTF-8 come out as U+FFFD.
+std::string members(const OrderedJson& object) {
+  const std::string text = object.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+  return text.substr(1, text.size() - 2);
+}
+
+// "[0.25,0.75]", each number with as many digits as tell it from other floats.
+void append_numbers(std::string& text, std::span<const float> numbers) {
+  constexpr size_t longest = 16;  // -1.17549435e-38
+  const size_t begin = text.size();
+  text.resize(begin + 2 + numbers.size() * (longest + 1));
+  char* at = text.data() + begin;
+  *at++ = '[';
+  for (size_t i = 0; i < numbers.size(); i++) {
+    if (i > 0) *at++ = ',';
+    if (numbers[i] == 0) {  // half of them, by the causal mask
+      *at++ = '0';
+    } else if (std::isfinite(numbers[i])) {
+      at = std::to_chars(at, at + longest, numbers[i]).ptr;
+    } else {
+      at = std::copy_n("null", 4, at);
+    }
   }
-  return heads;
+  *at++ = ']';
+  text.resize(static_cast<size_t>(at - text.data()));
+}
+
+// [head][query][key], by far the most of a long text's trace: it is written as it is read.
+void write_attention(const LayerTrace& layer, size_t width, Output& out) {
+  if (!layer.attends) return out.write("null");
+  const float* row = layer.attention.data();
+  std::string text;
+  for (int64_t h = 0; h < layer.heads; h++) {
+    out.write(h == 0 ? "[[" : "],[");
+    for (size_t q = 0; q < width; q++, row += width) {
+      text.assign(q == 0 ? "" : ",");
+      append_numbers(text, {row, width});
+      out.write(text);
+    }
+  }
+  out.write(layer.heads > 0 ? "]]" : "[]");
 }
 
 double length(const float* x, int64_t n) { return std::sqrt(std::inner_product(x, x + n, x, 0.0)); }
 
+// What there is of a layer besides its number and its attention.
 OrderedJson layer_json(const Explanation& e, int64_t index, const Tokenizer* tokenizer) {
   const auto l = static_cast<size_t>(index);
   const LayerTrace& layer = e.trace.layers[l];
@@ -50,9 +82,7 @@ OrderedJson layer_json(const Explanation& e, int64_t index, const Tokenizer* tok
   OrderedJson norms = OrderedJson::array();
   for (size_t t = 0; t < e.trace.tokens.size(); t++)
     norms.push_back(length(layer.stream.data() + static_cast<int64_t>(t) * e.trace.hidden, e.trace.hidden));
-  return {{"layer", index},
-          {"attention", attention_json(layer, e.trace.positions.size())},
-          {"lens", tokens_json(lens, tokenizer)},
+  return {{"lens", tokens_json(lens, tokenizer)},
           {"answer_rank", lens.answer_rank},
           {"answer_probability", lens.answer_probability},
           {"residual_norm", norms},
@@ -104,21 +134,22 @@ std::string name_of(const Ablation& a) {
   return layer + (a.part == Ablation::Part::Mlp ? ".MLP" : ".Mixer");
 }
 
-OrderedJson explanation_json(const Explanation& e, const Tokenizer* tokenizer) {
-  OrderedJson tokens = OrderedJson::array(), layers = OrderedJson::array(), attribution = OrderedJson::array(),
-              embedded = OrderedJson::array();
+static OrderedJson text_json(const Explanation& e, const Tokenizer* tokenizer) {
+  OrderedJson tokens = OrderedJson::array(), embedded = OrderedJson::array();
   for (const TokenId id : e.trace.tokens) tokens.push_back(tokenizer == nullptr ? "" : tokenizer->token_bytes(id));
   for (size_t t = 0; t < e.trace.tokens.size(); t++)
     embedded.push_back(length(e.trace.embedded.data() + static_cast<int64_t>(t) * e.trace.hidden, e.trace.hidden));
-  for (const int64_t l : e.layers) layers.push_back(layer_json(e, l, tokenizer));
+  return {{"prompt_ids", e.trace.tokens},
+          {"tokens", tokens},
+          {"attention_positions", e.trace.positions},
+          {"embedding_norm", embedded}};
+}
+
+static OrderedJson answer_json(const Explanation& e, const Tokenizer* tokenizer) {
+  OrderedJson attribution = OrderedJson::array();
   for (const Contribution& part : e.attribution.parts)
     attribution.push_back({{"name", part.name}, {"logit", part.logit}});
-  OrderedJson json = {{"prompt_ids", e.trace.tokens},
-                      {"tokens", tokens},
-                      {"attention_positions", e.trace.positions},
-                      {"embedding_norm", embedded},
-                      {"layers", layers},
-                      {"final", tokens_json(e.final, tokenizer)},
+  OrderedJson json = {{"final", tokens_json(e.final, tokenizer)},
                       {"answer", token_json({e.answer, e.final.answer_probability}, tokenizer)},
                       {"attribution", attribution},
                       {"attribution_total", e.attribution.total}};
@@ -133,6 +164,17 @@ OrderedJson explanation_json(const Explanation& e, const Tokenizer* tokenizer) {
   }
   if (e.patching) json["versus"] = patching_json(e, tokenizer);
   return json;
+}
+
+void write_json(const Explanation& e, const Tokenizer* tokenizer, Output& out) {
+  out.write("{" + members(text_json(e, tokenizer)) + ",\"layers\":[");
+  for (size_t i = 0; i < e.layers.size(); i++) {
+    const int64_t index = e.layers[i];
+    out.write(fmt::format("{}{{\"layer\":{},\"attention\":", i == 0 ? "" : ",", index));
+    write_attention(e.trace.layers[static_cast<size_t>(index)], e.trace.positions.size(), out);
+    out.write("," + members(layer_json(e, index, tokenizer)) + "}");
+  }
+  out.write("]," + members(answer_json(e, tokenizer)) + "}\n");
 }
 
 }  // namespace foretell::cli

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/output.h"
 #include "cli/terminal.h"
 #include "foretell/tokenizer.h"
 #include "foretell/trace.h"
@@ -41,7 +41,8 @@ struct Explanation {
 Lens look_through(std::span<const float> logits, TokenId answer, size_t count);
 std::string name_of(const Ablation& ablation);
 
-nlohmann::ordered_json explanation_json(const Explanation& e, const Tokenizer* tokenizer);
+// One document (docs/explain.md), written piece by piece: a long text's is hundreds of megabytes.
+void write_json(const Explanation& e, const Tokenizer* tokenizer, Output& out);
 // For a terminal, in lines of at most `terminal.width` columns.
 std::string explanation_text(const Explanation& e, const Tokenizer* tokenizer, const Terminal& terminal);
 
