@@ -159,6 +159,23 @@ TEST_CASE("trace: patching restores all after the last layer at the last token")
   CHECK_THROWS_AS(tracer.patch(a, b, TokenId{10}, TokenId{10}), Error);
 }
 
+TEST_CASE("trace: patching gives the map that torch gives") {
+  // By hooks in transformers' models: scripts/check-trace --golden.
+  const Json json = read_json_file(std::filesystem::path(FORETELL_SOURCE_DIR) / "tests/golden/patching.json");
+  const auto ids = json["ids"].get<std::vector<TokenId>>(), other = json["other"].get<std::vector<TokenId>>();
+  for (const auto& [name, expected] : json["models"].items()) {
+    CAPTURE(name);
+    Tracer tracer = Tracer::load(golden / name, {.threads = 1});
+    const Patching found = tracer.patch(ids, other, json["answer"].get<TokenId>(), json["other_answer"].get<TokenId>());
+    CHECK(std::abs(found.difference - expected["difference"].get<double>()) < 1e-3);
+    CHECK(std::abs(found.other_difference - expected["other_difference"].get<double>()) < 1e-3);
+    const size_t width = found.positions.size();
+    REQUIRE(found.restored.size() == expected["restored"].size() * width);
+    for (size_t i = 0; i < found.restored.size(); i++)
+      CHECK(std::abs(found.restored[i] - expected["restored"][i / width][i % width].get<double>()) < 1e-3);
+  }
+}
+
 TEST_CASE("trace: parts that there are not") {
   for (const std::string text : {"", "5", "L", "L5.", "L5.H", "L5.H-1", "L5.Q", "Lx", "L5.H3.1", "L99999999"}) {
     CAPTURE(text);
