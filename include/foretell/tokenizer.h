@@ -30,7 +30,7 @@ struct EncodeOptions {
   bool add_special = true;    // add the post-processor's tokens (BOS, EOS...)
   bool parse_special = true;  // recognize special tokens that are written in the text
   // Texts of twice this and more are encoded in parts of some such size on all CPUs, where the tokenizer cuts texts by
-  // patterns and no offsets are asked for. The ids are the same.
+  // patterns. The tokens are the same.
   size_t part_bytes = size_t{1} << 19;
 };
 

@@ -62,17 +62,19 @@ Tokenizer::Implementation::Implementation(const JsonNode& root) {
   if (const auto node = root.find("decoder")) decoder_ = Decoder(*node);
 }
 
+template <typename Token>
 void Tokenizer::Implementation::run(std::string_view text, EncodeOptions options, PlainRanges plain,
-                                    std::vector<TokenId>* ids, TokenSink& sink) const {
-  const bool with_origins = ids == nullptr;
+                                    std::vector<Token>& tokens) const {
+  constexpr bool with_origins = std::is_same_v<Token, TokenSpan>;
+  TokenSink sink(tokens);
   const Workspaces::Loan workspace(workspaces_, *model_);
   const bool normalize_with_origins =
       with_origins || !plain.empty() || (pre_tokenizer_.steps && pre_tokenizer_.steps->needs_origins());
   const auto tokenize = [&](const Piece& piece) { model_->tokenize(piece, *workspace, sink); };
   const auto pre_tokenize = [&](const Piece& piece) {
     const bool is_long = piece.text.size() / 2 >= std::max<size_t>(options.part_bytes, 1);
-    if (ids != nullptr && is_long && pre_tokenizer_.steps && pre_tokenizer_.steps->has_parts(piece))
-      return encode_in_parts(*pre_tokenizer_.steps, *model_, workspaces_, piece, options.part_bytes, *ids);
+    if (is_long && pre_tokenizer_.steps && pre_tokenizer_.steps->has_parts(piece))
+      return encode_in_parts(*pre_tokenizer_.steps, *model_, workspaces_, piece, options.part_bytes, tokens);
     pre_tokenizer_.steps ? pre_tokenizer_.steps->split(piece, with_origins, tokenize) : tokenize(piece);
   };
   const auto on_token = [&](TokenId id, const Piece& piece) { sink.add(id, piece, 0, piece.text.size()); };
@@ -92,16 +94,14 @@ void Tokenizer::Implementation::run(std::string_view text, EncodeOptions options
 std::vector<TokenId> Tokenizer::Implementation::encode(std::string_view text, EncodeOptions options,
                                                        PlainRanges plain) const {
   std::vector<TokenId> ids;
-  TokenSink sink(ids);
-  run(text, options, plain, &ids, sink);
+  run(text, options, plain, ids);
   return options.add_special ? post_processor_.process(std::move(ids)) : ids;
 }
 
 std::vector<TokenSpan> Tokenizer::Implementation::encode_with_offsets(std::string_view text, EncodeOptions options,
                                                                       PlainRanges plain) const {
   std::vector<TokenSpan> spans;
-  TokenSink sink(spans);
-  run(text, options, plain, nullptr, sink);
+  run(text, options, plain, spans);
   cover(spans, text.size());
   return options.add_special ? post_processor_.process(std::move(spans), text.size()) : spans;
 }

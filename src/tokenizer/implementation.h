@@ -32,9 +32,8 @@ class Tokenizer::Implementation {
   const tokenization::Decoder& decoder() const { return decoder_; }
 
  private:
-  // `ids`: what `sink` writes to, or null where it wants offsets.
-  void run(std::string_view text, EncodeOptions options, PlainRanges plain, std::vector<TokenId>* ids,
-           tokenization::TokenSink& sink) const;
+  template <typename Token>  // a TokenId, or a TokenSpan
+  void run(std::string_view text, EncodeOptions options, PlainRanges plain, std::vector<Token>& tokens) const;
 
   std::unique_ptr<tokenization::Normalizer> normalizer_;  // null: none
   tokenization::PreTokenizerPlan pre_tokenizer_;

@@ -50,7 +50,7 @@ class Split : public PreTokenizer {
   bool has_parts(const Piece&) const override {
     return behavior_ == SplitBehavior::Isolated || behavior_ == SplitBehavior::Removed;
   }
-  std::optional<size_t> split_part(const Piece& piece, const SplitPart& part, PieceSink next,
+  std::optional<size_t> split_part(const Piece& piece, const SplitPart& part, bool, PieceSink next,
                                    FunctionRef<void(size_t)> on_match) const override {
     Splitter splitter(piece, behavior_, next);
     const auto give = [&](size_t begin, size_t end, bool matches) { splitter(begin, end, matches != invert_); };
@@ -107,9 +107,9 @@ class ByteLevel : public PreTokenizer {
   bool has_parts(const Piece& piece) const override {
     return pattern_ && (!add_prefix_space_ || piece.text.starts_with(' '));
   }
-  std::optional<size_t> split_part(const Piece& piece, const SplitPart& part, PieceSink next,
+  std::optional<size_t> split_part(const Piece& piece, const SplitPart& part, bool with_origins, PieceSink next,
                                    FunctionRef<void(size_t)> on_match) const override {
-    const auto give_range = [&](size_t begin, size_t end, bool) { give(piece.slice(begin, end), false, next); };
+    const auto give_range = [&](size_t begin, size_t end, bool) { give(piece.slice(begin, end), with_origins, next); };
     return visit_part(*pattern_, piece.text, part, give_range, on_match);
   }
 
@@ -225,10 +225,10 @@ class Chain : public PreTokenizer {
   }
 
   bool has_parts(const Piece& piece) const override { return !needs_origins() && steps_[0]->has_parts(piece); }
-  std::optional<size_t> split_part(const Piece& piece, const SplitPart& part, PieceSink next,
+  std::optional<size_t> split_part(const Piece& piece, const SplitPart& part, bool with_origins, PieceSink next,
                                    FunctionRef<void(size_t)> on_match) const override {
     return steps_[0]->split_part(
-        piece, part, [&](const Piece& one) { run(1, one, false, next); }, on_match);
+        piece, part, with_origins, [&](const Piece& one) { run(1, one, with_origins, next); }, on_match);
   }
 
  private:

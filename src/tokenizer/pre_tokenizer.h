@@ -30,8 +30,9 @@ class PreTokenizer {
   // Whether split_part is there for this piece: after a match, what comes next depends on nothing before it.
   virtual bool has_parts(const Piece&) const { return false; }
   // The pieces from part.begin on, as if a match ended there, until a match ends at part.end or behind it, or the text
-  // ends; returns where. Calls `on_match` with the end of each match, behind its pieces. Without origins.
-  virtual std::optional<size_t> split_part(const Piece&, const SplitPart&, PieceSink, FunctionRef<void(size_t)>) const {
+  // ends; returns where. Calls `on_match` with the end of each match, behind its pieces.
+  virtual std::optional<size_t> split_part(const Piece&, const SplitPart&, bool, PieceSink,
+                                           FunctionRef<void(size_t)>) const {
     return {};
   }
 };

@@ -64,9 +64,17 @@ std::vector<TokenId> check_spans(const std::string& text, const std::vector<Toke
   return ids;
 }
 
+// Ids and offsets, to be compared.
+std::vector<size_t> flat(const std::vector<TokenSpan>& spans) {
+  std::vector<size_t> numbers;
+  for (const TokenSpan& span : spans)
+    numbers.insert(numbers.end(), {static_cast<size_t>(span.id), span.start, span.end});
+  return numbers;
+}
+
 }  // namespace
 
-TEST_CASE("texts in parts give the ids of the whole") {
+TEST_CASE("texts in parts give the ids and offsets of the whole") {
   for (const auto& entry : std::filesystem::directory_iterator(golden)) {
     const Tokenizer tokenizer = Tokenizer::load(entry.path());
     std::string all;
@@ -76,9 +84,11 @@ TEST_CASE("texts in parts give the ids of the whole") {
       for (const size_t bytes : {0u, 1u, 3u, 7u}) CHECK(tokenizer.encode(c.text, {.part_bytes = bytes}) == c.ids);
     }
     const auto whole = tokenizer.encode(all, {.part_bytes = all.size()});
+    const auto whole_spans = flat(tokenizer.encode_with_offsets(all, {.part_bytes = all.size()}));
     for (size_t bytes = 1; bytes < all.size(); bytes += bytes / 3 + 1) {
       INFO(entry.path().filename() << ", parts of " << bytes);
       CHECK(tokenizer.encode(all, {.part_bytes = bytes}) == whole);
+      CHECK(flat(tokenizer.encode_with_offsets(all, {.part_bytes = bytes})) == whole_spans);
     }
   }
 }
