@@ -80,6 +80,7 @@ struct SamplingOptions {
   double length_decay_factor = 1;            // end tokens gain |logit| (factor^n - 1), n tokens
   int64_t length_decay_start = 0;            // beyond so many generated ones; factor 1: off
   std::optional<TokenId> forced_first = {};  // the first generated token
+  bool forced_after_one = false;             // that only where the prompt is one token, as transformers does
   std::vector<TokenId> forced_last = {};     // one of these is the last of
   int64_t max_tokens = -1;                   // so many; -1: no limit is known
 

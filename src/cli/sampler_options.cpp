@@ -106,7 +106,10 @@ SamplingOptions SamplerFlags::over(SamplingOptions base) const {
   if (suppress) base.suppress = *suppress;
   if (begin_suppress) base.begin_suppress = *begin_suppress;
   if (forced_last) base.forced_last = *forced_last;
-  if (forced_first) base.forced_first = forced_first;
+  if (forced_first) {
+    base.forced_first = forced_first;
+    base.forced_after_one = false;
+  }
   warn_of_idle_flags(*this, base.order);
   try {
     const SamplerChain chain(base);  // finds what cannot be before a model is loaded

@@ -1,7 +1,7 @@
-// Forced tokens: one as the first of the text, and one of some as the last that the limit allows (transformers'
-// ForcedBOSTokenLogitsProcessor, which looks for a prompt of one token where this looks for the text's beginning, and
-// ForcedEOSTokenLogitsProcessor). Those forced are equally probable. Edge cases: where no limit is known nothing is
-// last; where the logits of all forced tokens are -infinity the best candidates stay.
+// Forced tokens: one as the first of the text (transformers' ForcedBOSTokenLogitsProcessor does so after a prompt of
+// one token alone), and one of some as the last that the limit allows (ForcedEOSTokenLogitsProcessor). Those forced are
+// equally probable. Edge cases: where no limit is known nothing is last; where the logits of all forced tokens are
+// -infinity the best candidates stay.
 #include "sampling/samplers.h"
 #include "sampling/token_list.h"
 
@@ -21,14 +21,15 @@ void keep_tokens(Candidates& candidates, const std::vector<TokenId>& ids) {
 
 class ForcedFirst : public Sampler {
  public:
-  explicit ForcedFirst(TokenId id) : ids_{id} {}
+  ForcedFirst(TokenId id, bool after_one) : ids_{id}, after_one_(after_one) {}
   std::string_view name() const override { return "forced-first"; }
   void apply(Candidates& candidates, const SamplingState& state) override {
-    if (state.generated() == 0) keep_tokens(candidates, ids_);
+    if (state.generated() == 0 && (!after_one_ || state.prompt_length == 1)) keep_tokens(candidates, ids_);
   }
 
  private:
   const std::vector<TokenId> ids_;
+  const bool after_one_;
 };
 
 class ForcedLast : public Sampler {
@@ -47,7 +48,8 @@ class ForcedLast : public Sampler {
 }  // namespace
 
 std::unique_ptr<Sampler> make_forced_first(const SamplingOptions& options) {
-  return options.forced_first ? std::make_unique<ForcedFirst>(*options.forced_first) : nullptr;
+  return options.forced_first ? std::make_unique<ForcedFirst>(*options.forced_first, options.forced_after_one)
+                              : nullptr;
 }
 
 std::unique_ptr<Sampler> make_forced_last(const SamplingOptions& options) {

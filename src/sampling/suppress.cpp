@@ -20,15 +20,18 @@ class Suppress : public Sampler {
 
 class BeginSuppress : public Sampler {
  public:
-  BeginSuppress(const std::vector<TokenId>& ids, size_t place) : ids_(sorted(ids)), place_(place) {}
+  // `after_forced`: the first token is forced, always or after a prompt of one token.
+  BeginSuppress(const std::vector<TokenId>& ids, bool after_forced, bool after_one)
+      : ids_(sorted(ids)), after_forced_(after_forced), after_one_(after_one) {}
   std::string_view name() const override { return "begin-suppress"; }
   void apply(Candidates& candidates, const SamplingState& state) override {
-    if (state.generated() == place_) remove_tokens(candidates, ids_);
+    const bool second = after_forced_ && (!after_one_ || state.prompt_length == 1);
+    if (state.generated() == (second ? 1U : 0U)) remove_tokens(candidates, ids_);
   }
 
  private:
   const std::vector<TokenId> ids_;
-  const size_t place_;
+  const bool after_forced_, after_one_;
 };
 
 class MinTokens : public Sampler {
@@ -53,7 +56,8 @@ std::unique_ptr<Sampler> make_suppress(const SamplingOptions& options) {
 
 std::unique_ptr<Sampler> make_begin_suppress(const SamplingOptions& options) {
   if (options.begin_suppress.empty()) return nullptr;
-  return std::make_unique<BeginSuppress>(options.begin_suppress, options.forced_first ? 1 : 0);
+  return std::make_unique<BeginSuppress>(options.begin_suppress, options.forced_first.has_value(),
+                                         options.forced_after_one);
 }
 
 std::unique_ptr<Sampler> make_min_tokens(const SamplingOptions& options) {

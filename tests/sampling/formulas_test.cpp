@@ -100,47 +100,6 @@ TEST_CASE("adaptive-p prefers probabilities near a target that moves") {
   CHECK(ids_after({.adaptive_target = 0.9}, {1}) == Ids{0});
 }
 
-TEST_CASE("one candidate survives every sampler") {
-  const std::vector<SamplingOptions> strict = {
-      {.top_k = 1},
-      {.top_p = 0},
-      {.min_p = 1},
-      {.typical_p = 0.001},
-      {.top_n_sigma = 1e-9},
-      {.epsilon_cutoff = 1},
-      {.eta_cutoff = 1},
-      {.top_h = 1e-9},
-      {.xtc_probability = 1, .xtc_threshold = 0},
-      {.mirostat = 1, .mirostat_tau = 0},
-      {.mirostat = 2, .mirostat_tau = 0},
-      {.adaptive_target = 0},
-      {.no_repeat_ngram = 1},
-      {.encoder_no_repeat_ngram = 1},
-      {.suppress = {0, 1, 2, 3}},
-      {.begin_suppress = {0, 1, 2, 3}},
-      {.end_ids = {0, 1, 2, 3}, .min_tokens = 100},
-      {.forced_first = 77},
-      {.forced_last = {77}, .max_tokens = 1},
-      {.logit_bias = {{{0}, -INFINITY}, {{1}, -INFINITY}, {{2}, -INFINITY}, {{3}, -INFINITY}}},
-      {.watermark_bias = 1e6, .watermark_ratio = 1},
-      {.repetition_penalty = 1e6},
-      {.presence_penalty = 1e6}};
-  const std::vector<std::vector<float>> all_logits = {
-      halves, {0, 0, 0, 0}, {-1e30F, 1e30F, 0, 0}, {-INFINITY, 1, -INFINITY, -INFINITY}, {88, 89, 90, -90}};
-  const Ids history = {0, 1, 2, 3};
-  for (size_t i = 0; i < strict.size(); i++) {
-    for (const auto& logits : all_logits) {
-      INFO("settings " << i << ", logits from " << logits[0] << ", " << logits[1]);
-      SamplerChain chain(strict[i]);
-      Candidates& left = chain.apply(logits, history, history.size());
-      CHECK(left.size() > 0);
-      CHECK(left.size() <= 4);
-      for (const float logit : left.logits()) CHECK(std::isfinite(logit));
-      CHECK(left.weights().total >= 1);
-    }
-  }
-}
-
 TEST_CASE("Mirostat 2 cuts at its limit and learns from the surprise") {
   SamplerChain chain({.mirostat = 2, .mirostat_tau = 1.25, .mirostat_eta = 0.5, .seed = 1});
   // At first mu is 2.5 bits: 1/8 (3 bits) is out.

@@ -74,8 +74,8 @@ def main():
     while len(rows) < 300:
         config = settings(r)
         most = r.randint(1, 6)
-        # Where the reference looks for the text's length, and not for what is generated, the prompt is one token.
-        prompt = [r.randrange(4)] if "forced_bos_token_id" in config else [r.randrange(8) for _ in range(r.randint(1, 12))]
+        one = "forced_bos_token_id" in config and r.random() < 0.7
+        prompt = [r.randrange(4)] if one else [r.randrange(8) for _ in range(r.randint(1, 12))]
         history = prompt + [r.randrange(8) for _ in range(r.randint(0, most - 1))]
         watermark = config.get("watermarking_config")
         if watermark and watermark["context_width"] > len(history):
