@@ -313,7 +313,9 @@ std::span<const std::byte> StoredMatrix::bytes_of_rows(const TensorView& tensor,
   const int64_t stored = row_count(tensor);
   if (stored == 0) return tensor.bytes;
   const size_t row = tensor.bytes.size() / static_cast<size_t>(stored);
-  return tensor.bytes.subspan(static_cast<size_t>(first_row_ + first) * row, static_cast<size_t>(count) * row);
+  // Within the tensor in any case: pages beyond it are somebody else's, and letting go of those destroys them.
+  const size_t begin = std::min(static_cast<size_t>(first_row_ + first) * row, tensor.bytes.size());
+  return tensor.bytes.subspan(begin, std::min(static_cast<size_t>(count) * row, tensor.bytes.size() - begin));
 }
 
 std::vector<std::span<const std::byte>> StoredMatrix::file_bytes(int64_t first, int64_t count) const {

@@ -95,7 +95,7 @@ WeightDistance distance(const Pair& pair, const Block& block) {
     d.largest = std::max(d.largest, std::abs(step));
   }
   for (const FloatRows* rows : {&pair.a, &pair.b})
-    for (const auto& bytes : rows->matrix().file_bytes(block.first, block.rows)) release_pages(bytes);
+    for (const auto& bytes : rows->file_bytes(block.first, block.rows)) release_pages(bytes);
   return d;
 }
 

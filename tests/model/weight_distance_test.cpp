@@ -7,6 +7,7 @@
 #include "arch/open_model.h"
 #include "checkpoint/stored_matrix.h"
 #include "error_of.h"
+#include "model/float_rows.h"
 
 using namespace foretell;
 namespace fs = std::filesystem;
@@ -31,6 +32,21 @@ WeightComparison compare(const Opened& a, const Opened& b) {
 }
 
 }  // namespace
+
+TEST_CASE("only pages of the rows that were read are let go of") {
+  const Opened model(golden / "arch/gpt2");
+  const TensorView& view = model.checkpoint.at("transformer.h.0.mlp.c_fc.weight");  // [inputs, outputs], few by many
+  const FloatRows turned(StoredMatrix::of(view, "c_fc.weight"), true);
+  const FloatRows plain(StoredMatrix::of(view, "c_fc.weight"), false);
+  REQUIRE(turned.rows() > plain.rows());
+  CHECK(turned.file_bytes(turned.rows() - 1, 1).empty());
+  for (const int64_t first : {int64_t{0}, plain.rows() - 1}) {
+    const auto parts = plain.file_bytes(first, 1);
+    REQUIRE(parts.size() == 1);
+    CHECK(parts[0].data() == view.bytes.data() + first * static_cast<int64_t>(parts[0].size()));
+  }
+  for (const auto& part : plain.file_bytes(turned.rows() - 1, 1)) CHECK(part.empty());  // there is no such row
+}
 
 TEST_CASE("a model of any family is no distance from itself") {
   for (const auto& entry : fs::directory_iterator(golden / "arch")) {
