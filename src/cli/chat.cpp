@@ -14,12 +14,13 @@
 #include "cli/chat_session.h"
 #include "cli/commands.h"
 #include "cli/constraint_options.h"
+#include "cli/generation_options.h"
+#include "cli/generation_view.h"
 #include "cli/interrupt.h"
 #include "cli/model_source.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/prompt.h"
-#include "cli/sampler_options.h"
 #include "cli/text_source.h"
 #include "cli/token_text.h"
 #include "generate/answer_parts.h"
@@ -44,8 +45,7 @@ class ChatCommand {
   ChatTemplate read_template(const ChatSource& source, bool tools) const;
   void render(const Conversation& conversation, const ChatTemplate& chat, const fs::path& model);
   void talk(Conversation& conversation, const ChatTemplate& chat);
-  GenerateOptions options_for(const TextSource& source) const;
-  bool answer(ChatSession& session, Conversation& conversation, GenerateOptions& options, bool only_one);
+  void answer(ChatSession& session, Conversation& conversation, GenerateOptions& options, bool only_one);
   void print_part(AnswerPart part, std::string_view text);
   void print_json(const ChatAnswer& answer) const;
   void report(const ChatAnswer& answer) const;
@@ -53,12 +53,11 @@ class ChatCommand {
 
   Context& context_;
   PromptOptions prompt_;
-  SamplerFlags samplers_;
+  GenerationFlags flags_{.samplers = {}, .stop = {}, .max_tokens = 2048};
   ConstraintFlags form_;
   std::optional<std::string> system_, template_, tools_, messages_;
-  std::vector<std::string> template_args_, stop_;
-  int64_t max_tokens_ = 2048;
-  bool render_ = false, no_generation_prompt_ = false, special_ = false, shift_ = false, stats_ = false;
+  std::vector<std::string> template_args_;
+  bool render_ = false, no_generation_prompt_ = false, special_ = false, shift_ = false;
   Thoughts thoughts_ = Thoughts::Dim;
 
   double load_s_ = 0;
@@ -91,13 +90,8 @@ void ChatCommand::add_options(CLI::App& command) {
                        {{"dim", Thoughts::Dim}, {"hide", Thoughts::Hide}, {"show", Thoughts::Show}},
                        "How the thinking of a reasoning model is shown")
       ->group("Chat");
-  add_number(command, "-n,--max-tokens", max_tokens_, Whole{.least = 0}, "The most tokens of an answer")
-      ->group("Generation");
-  add_texts(command, "--stop", stop_, "TEXT", "End an answer before this text; it is not printed")->group("Generation");
-  add_switch(command, "--stats", stats_, "Say on stderr how long it took, and what was read before")
-      ->group("Generation");
+  add_generation_options(command, flags_, "The most tokens of an answer");
   add_constraint_options(command, form_);
-  add_sampler_options(command, samplers_, true);
   add_seed_option(command, context_);
   add_model_option(command, context_);
   add_compute_options(command, context_);
@@ -173,28 +167,17 @@ void ChatCommand::render(const Conversation& conversation, const ChatTemplate& c
   context_.print_json({{"prompt", joined(pieces)}, {"ids", encode_chat(tokenizer, pieces, special_)}});
 }
 
-GenerateOptions ChatCommand::options_for(const TextSource& source) const {
-  GenerateOptions options;
-  const GenerationDefaults& defaults = source.defaults();
-  options.sampling = samplers_.over(samplers_.ask_for_a_draw() ? defaults.if_asked : defaults.sampling);
-  set_dry_breakers(options.sampling, samplers_, source.tokenizer());
-  leave_guidance_out(options.sampling);
-  options.max_tokens = max_tokens_;
-  options.stop = stop_;
-  options.interrupted = interrupted;
-  return options;
-}
-
 void ChatCommand::talk(Conversation& conversation, const ChatTemplate& chat) {
   const auto start = Clock::now();
   const std::optional<Grammar> grammar = form_.read();
   TextSource source(context_, false);
   Model model = source.load_model(context_);
-  GenerateOptions options = options_for(source);
-  samplers_.check_tokens(model.vocabulary_size());
+  GenerateOptions options = generation_options(flags_, source);
+  leave_guidance_out(options.sampling);
+  flags_.samplers.check_tokens(model.vocabulary_size());
   std::optional<Constraint> constraint;
   if (grammar) {
-    constraint.emplace(*grammar, *source.tokenizer(), options.sampling.end_ids);
+    constraint.emplace(*grammar, *source.tokenizer(), end_ids(flags_, options.sampling));
     options.constraint = &*constraint;
   }
   Sequence sequence = new_sequence(model, context_);
@@ -227,9 +210,9 @@ void ChatCommand::print_part(AnswerPart part, std::string_view text) {
   last_ = text;
 }
 
-bool ChatCommand::answer(ChatSession& session, Conversation& conversation, GenerateOptions& options, bool only_one) {
+void ChatCommand::answer(ChatSession& session, Conversation& conversation, GenerateOptions& options, bool only_one) {
   const bool json = context_.options.json;
-  options.sampling.seed = context_.options.seed ? *context_.options.seed : random_seed();
+  options.sampling.seed = seed_of(context_);
   const Terminal& terminal = context_.err_terminal;
   Progress progress("reading", terminal.interactive && !context_.options.quiet, terminal.width);
   options.on_prefill = [&progress](size_t done, size_t total) {
@@ -253,24 +236,13 @@ bool ChatCommand::answer(ChatSession& session, Conversation& conversation, Gener
   context_.out.flush();
   report(answer);
   if (!only_one && interrupted()) forget_interrupt();
-  return true;
 }
 
 void ChatCommand::print_json(const ChatAnswer& answer) const {
-  const Generation& g = answer.generation;
-  context_.print_json({{"prompt_ids", answer.prompt_ids},
-                       {"ids", g.ids},
-                       {"text", g.text},
-                       {"finish_reason", name(g.finish_reason)},
-                       {"seed", g.seed},
-                       {"reused_tokens", answer.reused},
-                       {"dropped_messages", answer.dropped},
-                       {"timing",
-                        {{"load_s", load_s_},
-                         {"prefill_s", g.timing.prefill_s},
-                         {"prefill_tokens", g.timing.prefill_tokens},
-                         {"decode_s", g.timing.decode_s},
-                         {"decode_tokens", g.timing.decode_tokens}}}});
+  Json document = generation_json(answer.prompt_ids, answer.generation, load_s_);
+  document["reused_tokens"] = answer.reused;
+  document["dropped_messages"] = answer.dropped;
+  context_.print_json(document);
 }
 
 void ChatCommand::report(const ChatAnswer& answer) const {
@@ -280,16 +252,10 @@ void ChatCommand::report(const ChatAnswer& answer) const {
   if (g.finish_reason == FinishReason::Length)
     spdlog::info("the answer is cut at {} tokens (-n)", g.timing.decode_tokens);
   if (g.finish_reason == FinishReason::Context) spdlog::info("the answer is cut: the context is full (-c)");
-  if (!stats_) return;
-  const auto rate = [](int64_t tokens, double seconds) {
-    return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
-  };
-  spdlog::info(
-      "prompt {} tokens, of which {} were read before; {} in {:.3f} s ({:.1f} tokens/s); answer {} tokens in "
-      "{:.3f} s ({:.1f} tokens/s)",
-      answer.prompt_ids.size(), answer.reused, g.timing.prefill_tokens, g.timing.prefill_s,
-      rate(g.timing.prefill_tokens, g.timing.prefill_s), g.timing.decode_tokens, g.timing.decode_s,
-      rate(g.timing.decode_tokens, g.timing.decode_s));
+  if (!flags_.stats) return;
+  spdlog::info("prompt {} tokens, of which {} were read before; {}; answer {}", answer.prompt_ids.size(), answer.reused,
+               tokens_in(g.timing.prefill_tokens, g.timing.prefill_s),
+               tokens_in(g.timing.decode_tokens, g.timing.decode_s));
 }
 
 // /set temp 0.7

@@ -97,7 +97,7 @@ void ChatLoop::answer_to(const std::string& text) {
   const Json before = conversation_.messages;
   conversation_.add("user", text);
   try {
-    if (!answer_()) conversation_.messages = before;
+    answer_();
   } catch (...) {  // the question was not answered: it is not in the conversation
     conversation_.messages = before;
     throw;

@@ -13,8 +13,8 @@ namespace foretell::cli {
 
 class ChatLoop {
  public:
-  // Answers the last message of the conversation and prints it; false where that did not work, and said so.
-  using Answer = std::function<bool()>;
+  // Answers the last message of the conversation and prints it; throws Error.
+  using Answer = std::function<void()>;
   // Changes a setting of the sampler by its flag's name; throws UsageError. Without a name: shows all.
   using Set = std::function<void(const std::string& name, const std::string& value)>;
 

@@ -10,13 +10,13 @@
 #include "cli/commands.h"
 #include "cli/constraint_options.h"
 #include "cli/generate_many.h"
+#include "cli/generation_options.h"
 #include "cli/generation_view.h"
 #include "cli/interrupt.h"
 #include "cli/model_source.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/prompt.h"
-#include "cli/sampler_options.h"
 #include "cli/session_options.h"
 #include "cli/text_source.h"
 #include "cli/token_text.h"
@@ -53,17 +53,16 @@ class GenerateCommand {
 
   Context& context_;
   PromptOptions prompt_;
-  SamplerFlags samplers_;
+  GenerationFlags flags_{.samplers = {}, .stop = {}, .max_tokens = 512};
   ConstraintFlags form_;
   SessionFlags kept_;
-  std::vector<std::string> stop_;
   std::optional<int64_t> logprobs_, lookup_, draft_tokens_;
   std::optional<std::string> draft_, negative_prompt_;
-  int64_t max_tokens_ = 512, num_ = 1, batch_size_ = 16;
+  int64_t num_ = 1, batch_size_ = 16;
   double max_time_ = 0;
   bool batch_lines_ = false;
   std::optional<std::string> output_;  // of batch_lines_
-  bool echo_ = false, ignore_eos_ = false, stats_ = false;
+  bool echo_ = false;
 
   // While it runs.
   std::optional<TextSource> source_;
@@ -96,13 +95,10 @@ constexpr auto defaults_help =
 
 void GenerateCommand::add_options(CLI::App& command) {
   add_prompt_options(command, prompt_);
-  add_number(command, "-n,--max-tokens", max_tokens_, Whole{.least = 0}, "The most tokens to generate")
-      ->group("Generation");
+  add_generation_options(command, flags_, "The most tokens to generate");
   add_number(command, "--max-time", max_time_, Real{.least = 0},
              "End after so many seconds, loading left out; 0: never")
       ->group("Generation");
-  add_texts(command, "--stop", stop_, "TEXT", "End before this text; it is not printed")->group("Generation");
-  add_switch(command, "--ignore-eos", ignore_eos_, "The end token is a token like others")->group("Generation");
   add_switch(command, "--echo", echo_, "Print the prompt before the text")->group("Generation");
   add_number(command, "--num", num_, Whole{.least = 1},
              "So many texts, written at the same time, with seeds that count up")
@@ -137,10 +133,8 @@ void GenerateCommand::add_options(CLI::App& command) {
   add_text(command, "--negative-prompt", negative_prompt_, "TEXT",
            "What --guidance-scale leads away from; without it the prompt's last token")
       ->group("Generation");
-  add_switch(command, "--stats", stats_, "Say on stderr how long it took")->group("Generation");
   add_session_options(command, kept_);
   add_constraint_options(command, form_);
-  add_sampler_options(command, samplers_, true);
   add_seed_option(command, context_);
   add_model_option(command, context_);
   add_compute_options(command, context_);
@@ -148,22 +142,12 @@ void GenerateCommand::add_options(CLI::App& command) {
 }
 
 GenerateOptions GenerateCommand::options_for(const TextSource& source) {
-  GenerateOptions options;
-  const GenerationDefaults& defaults = source.defaults();
-  options.sampling = samplers_.over(samplers_.ask_for_a_draw() ? defaults.if_asked : defaults.sampling);
-  set_dry_breakers(options.sampling, samplers_, source.tokenizer());
-  options.sampling.seed = context_.options.seed ? *context_.options.seed : random_seed();
-  options.max_tokens = max_tokens_;
+  GenerateOptions options = generation_options(flags_, source);
+  options.sampling.seed = seed_of(context_);
   options.max_seconds = max_time_;
-  options.stop = stop_;
-  options.ignore_end = ignore_eos_;
   options.logprobs = logprobs_.value_or(-1);
-  options.interrupted = interrupted;
   options.lookup = lookup_.value_or(-1);
   options.draft_tokens = draft_tokens_.value_or(-1);
-  if (!stop_.empty() && !source.tokenizer()) {
-    throw Error({.what = "--stop needs a tokenizer, and the model has none", .file = source.path().string()});
-  }
   return options;
 }
 
@@ -194,7 +178,7 @@ void GenerateCommand::run() {
   if (echo_) echoed_ = prompt.ids ? source_->decode(ids_) : prompt.text;
   log_options(options);
   if (prompt.ids) check_ids(ids_, model_->vocabulary_size());
-  samplers_.check_tokens(model_->vocabulary_size());
+  flags_.samplers.check_tokens(model_->vocabulary_size());
   if (draft_) load_draft();
   if (options.sampling.guidance_scale != 1) {
     add_guidance(options.sampling.guidance_scale);
@@ -225,7 +209,7 @@ void GenerateCommand::resume(const Prompt& prompt, GenerateOptions& options) {
 void GenerateCommand::share_prompt() {
   check_prompt(sequence_->capacity(), ids_);
   cached_ = use_prompt_cache(*kept_.prompt_cache, *model_, *sequence_, ids_, interrupted);
-  if (!stats_) return;
+  if (!flags_.stats) return;
   spdlog::info("{} of {} tokens of the prompt were in {}", cached_.shared, ids_.size(), *kept_.prompt_cache);
 }
 
@@ -241,7 +225,7 @@ void GenerateCommand::make_constraint(const Grammar& grammar, const SamplingOpti
   if (!source_->tokenizer())
     throw Error(
         {.what = "the form of a text needs a tokenizer, and the model has none", .file = source_->path().string()});
-  constraint_.emplace(grammar, *source_->tokenizer(), ignore_eos_ ? std::span<const TokenId>() : sampling.end_ids);
+  constraint_.emplace(grammar, *source_->tokenizer(), end_ids(flags_, sampling));
 }
 
 void GenerateCommand::add_guidance(double scale) {
@@ -316,7 +300,7 @@ void GenerateCommand::generate_one(const GenerateOptions& shared, int64_t index)
     if (logprobs_) view_->print_logprobs(generation);
   }
   out.flush();
-  view_->report(generation, stats_);
+  view_->report(generation, flags_.stats);
   if (kept_.session) keep(generation);
 }
 
@@ -326,7 +310,7 @@ void GenerateCommand::generate_many(const GenerateOptions& shared) {
   Batch batch(*model_, source_->tokenizer(), batch_options());
   batch.share_beginning(*sequence_);
   TextsInTurn texts(context_, *source_, *view_,
-                    {.prompt_ids = ids_, .echoed = echoed_, .logprobs = logprobs_.has_value(), .stats = stats_});
+                    {.prompt_ids = ids_, .echoed = echoed_, .logprobs = logprobs_.has_value(), .stats = flags_.stats});
   texts.write(batch, options, static_cast<size_t>(num_));
 }
 
@@ -349,11 +333,11 @@ void GenerateCommand::generate_lines() {
   const std::optional<Grammar> grammar = form_.read();
   load(true);
   LineDefaults defaults{.options = options_for(*source_),
-                        .if_asked = samplers_.over(source_->defaults().if_asked),
+                        .if_asked = flags_.samplers.over(source_->defaults().if_asked),
                         .special = !prompt_.no_special,
                         .vocabulary_size = model_->vocabulary_size()};
-  set_dry_breakers(defaults.if_asked, samplers_, source_->tokenizer());
-  samplers_.check_tokens(model_->vocabulary_size());
+  set_dry_breakers(defaults.if_asked, flags_.samplers, source_->tokenizer());
+  flags_.samplers.check_tokens(model_->vocabulary_size());
   leave_guidance_out(defaults.options.sampling);
   leave_guidance_out(defaults.if_asked);
   log_options(defaults.options);
@@ -364,7 +348,7 @@ void GenerateCommand::generate_lines() {
   Batch batch(*model_, source_->tokenizer(), batch_options());
   lines.run(batch, *source_, *view_, defaults, echo_);
   const double seconds = seconds_since(start);
-  if (stats_)
+  if (flags_.stats)
     spdlog::info("loading {:.3f} s; {} tokens in {:.3f} s ({:.1f} tokens/s)", view_->load_s, lines.tokens(), seconds,
                  static_cast<double>(lines.tokens()) / seconds);
   if (lines.failed() > 0) spdlog::warn("{} lines failed: their errors stand in the output", lines.failed());

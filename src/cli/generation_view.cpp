@@ -1,5 +1,6 @@
 #include "cli/generation_view.h"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "cli/token_text.h"
@@ -8,11 +9,10 @@ namespace foretell::cli {
 
 using Json = nlohmann::ordered_json;
 
-Json GenerationView::document(const std::vector<TokenId>& prompt_ids, const std::string& echoed,
-                              const Generation& g) const {
+Json generation_json(const std::vector<TokenId>& prompt_ids, const Generation& g, double load_s) {
   Json json = {{"prompt_ids", prompt_ids},
                {"ids", g.ids},
-               {"text", echoed + g.text},
+               {"text", g.text},
                {"finish_reason", name(g.finish_reason)},
                {"seed", g.seed},
                {"timing",
@@ -24,6 +24,18 @@ Json GenerationView::document(const std::vector<TokenId>& prompt_ids, const std:
                  {"drafted_tokens", g.drafted_tokens},
                  {"accepted_tokens", g.accepted_tokens}}}};
   if (g.out_of_time) json["out_of_time"] = true;
+  return json;
+}
+
+std::string tokens_in(int64_t tokens, double seconds) {
+  return fmt::format("{} tokens in {:.3f} s ({:.1f} tokens/s)", tokens, seconds,
+                     seconds > 0 ? static_cast<double>(tokens) / seconds : 0);
+}
+
+Json GenerationView::document(const std::vector<TokenId>& prompt_ids, const std::string& echoed,
+                              const Generation& g) const {
+  Json json = generation_json(prompt_ids, g, load_s);
+  json["text"] = echoed + g.text;
   if (with_logprobs_) json["logprobs"] = logprobs(g);
   return json;
 }
@@ -65,13 +77,8 @@ void GenerationView::report(const Generation& g, bool stats) const {
   spdlog::debug("seed {}, finish reason {}", g.seed, g.out_of_time ? "out of time" : name(g.finish_reason));
   if (!stats) return;
   const GenerateTiming& t = g.timing;
-  const auto rate = [](int64_t tokens, double seconds) {
-    return seconds > 0 ? static_cast<double>(tokens) / seconds : 0;
-  };
-  spdlog::info(
-      "loading {:.3f} s; prompt {} tokens in {:.3f} s ({:.1f} tokens/s); text {} tokens in {:.3f} s ({:.1f} tokens/s)",
-      load_s, t.prefill_tokens, t.prefill_s, rate(t.prefill_tokens, t.prefill_s), t.decode_tokens, t.decode_s,
-      rate(t.decode_tokens, t.decode_s));
+  spdlog::info("loading {:.3f} s; prompt {}; text {}", load_s, tokens_in(t.prefill_tokens, t.prefill_s),
+               tokens_in(t.decode_tokens, t.decode_s));
   if (g.drafted_tokens > 0)
     spdlog::info("{} of {} drafted tokens were right ({:.0f} %)", g.accepted_tokens, g.drafted_tokens,
                  100 * static_cast<double>(g.accepted_tokens) / static_cast<double>(g.drafted_tokens));

@@ -1,4 +1,4 @@
-// What `generate` shows of a text that it has written.
+// What `generate` and `chat` show of a text that was written.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -10,6 +10,12 @@
 #include "foretell/generate.h"
 
 namespace foretell::cli {
+
+// What every command says of it.
+nlohmann::ordered_json generation_json(const std::vector<TokenId>& prompt_ids, const Generation& generation,
+                                       double load_s);
+// "30 tokens in 0.500 s (60.0 tokens/s)"
+std::string tokens_in(int64_t tokens, double seconds);
 
 class GenerationView {
  public:

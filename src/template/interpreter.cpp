@@ -3,12 +3,6 @@
 #include <algorithm>
 
 namespace foretell::jinja {
-namespace {
-
-// The arguments of a built-in that keeps the interpreter's names.
-constexpr const char* unsafe_end = "' object is unsafe.";
-
-}  // namespace
 
 const Value* Scope::find(const std::string& name) const {
   for (const Scope* scope = this; scope != nullptr; scope = scope->outer_.get()) {
@@ -97,8 +91,9 @@ static Value missing(const Value& object, const std::string& name) {
   return Value::undefined("'" + type_name(object) + " object' has no attribute '" + name + "'");
 }
 
-static Value unsafe(const Value& object, const std::string& name) {
-  return Value::undefined("access to attribute '" + name + "' of '" + type_name(object) + unsafe_end, "SecurityError");
+Value unsafe(const Value& object, const std::string& name) {
+  return Value::undefined("access to attribute '" + name + "' of '" + type_name(object) + "' object is unsafe.",
+                          "SecurityError");
 }
 
 static bool own_attribute(const Value& object, const std::string& name, Value& value) {

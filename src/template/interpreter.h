@@ -63,7 +63,7 @@ class Interpreter {
   Arguments evaluate(const CallArguments& arguments);
   void assign(const Target& target, Value value);
   void loop(const For& node, const Value& items, int depth);
-  Flow loop_over(const For& node, std::vector<Value> items, int depth);
+  void loop_over(const For& node, std::vector<Value> items, int depth);
   Value macro(const std::string& name, const Signature& signature, const Body& body);
   Text run_macro(const std::string& name, const Signature& signature, const Body& body, const ScopePtr& scope,
                  Arguments& arguments);
@@ -100,6 +100,8 @@ class Interpreter {
 const Value* global(const std::string& name);
 // The methods of strings, lists and dicts that change nothing; undefined with Python's error for those that would.
 bool method(const Value& object, const std::string& name, Value& value);
+// What stands for an attribute that a template may not have.
+Value unsafe(const Value& object, const std::string& name);
 // str.format, and what stands behind the colon of a field.
 Text format_text(Interpreter& in, const Text& format, const Arguments& arguments);
 Text format_value(Interpreter& in, const Value& value, const std::string& spec);

@@ -352,8 +352,7 @@ bool method(const Value& object, const std::string& name, Value& value) {
                         : object.is_number()                      ? float_methods()
                                                                   : none;
   if (modifies(object, name)) {
-    value = Value::undefined("access to attribute '" + name + "' of '" + type_name(object) + "' object is unsafe.",
-                             "SecurityError");
+    value = unsafe(object, name);
     return true;
   }
   const auto it = methods.find(name);

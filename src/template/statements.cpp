@@ -196,7 +196,7 @@ void Interpreter::loop(const For& node, const Value& items, int depth) {
   loop_over(node, std::move(all), depth);
 }
 
-Interpreter::Flow Interpreter::loop_over(const For& node, std::vector<Value> items, int depth) {
+void Interpreter::loop_over(const For& node, std::vector<Value> items, int depth) {
   Value again;
   if (node.recursive) {
     auto function = std::make_shared<Function>();
@@ -227,7 +227,6 @@ Interpreter::Flow Interpreter::loop_over(const For& node, std::vector<Value> ite
     scope_->set("loop", std::static_pointer_cast<Object>(state));
     if (execute(node.body) == Flow::Break) break;
   }
-  return Flow::Next;
 }
 
 // A macro sees the names around it.

@@ -149,6 +149,18 @@ TEST_CASE("chat: one answer, and a conversation through a pipe") {
   CHECK_FALSE(contains(two.out, "\033"));
 }
 
+TEST_CASE("chat: --ignore-eos goes on behind the end token") {
+  const std::vector<std::string> flags = {"chat", "-p", "Hello", "--greedy", "-n", "20", "--json"};
+  std::vector<std::string> more = flags;
+  more.emplace_back("--ignore-eos");
+  const Json ended = Json::parse(run(flags).out), longer = Json::parse(run(more).out);
+  CHECK(ended["finish_reason"] == "stop");
+  CHECK(ended["ids"].size() < 20);
+  CHECK(longer["finish_reason"] == "length");
+  CHECK(longer["ids"].size() == 20);
+  CHECK(contains(longer["text"].get<std::string>(), ended["text"].get<std::string>() + "<|im_end|>"));
+}
+
 TEST_CASE("chat: what is too long for the context is told, or makes room") {
   const std::vector<std::string> flags = {"chat", "--greedy", "-n", "8", "-c", "96"};
   const std::string line = "Tell me a little about apples and pears and plums, please.\n";
