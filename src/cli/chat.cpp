@@ -47,7 +47,7 @@ class ChatCommand {
   void talk(Conversation& conversation, const ChatTemplate& chat);
   void answer(ChatSession& session, Conversation& conversation, GenerateOptions& options, bool only_one);
   void print_part(AnswerPart part, std::string_view text);
-  void print_json(const ChatAnswer& answer) const;
+  void print_json(const ChatAnswer& answer, const Json& message) const;
   void report(const ChatAnswer& answer) const;
   void set(GenerateOptions& options, const std::string& name, const std::string& value);
 
@@ -228,7 +228,7 @@ void ChatCommand::answer(ChatSession& session, Conversation& conversation, Gener
       },
       json ? OnText() : [&](std::string_view text) { splitter->push(text); });
   if (json) {
-    print_json(answer);
+    print_json(answer, conversation.messages.back());
   } else {
     splitter->finish();
     if (!last_.ends_with('\n')) context_.out.write("\n");
@@ -238,8 +238,9 @@ void ChatCommand::answer(ChatSession& session, Conversation& conversation, Gener
   if (!only_one && interrupted()) forget_interrupt();
 }
 
-void ChatCommand::print_json(const ChatAnswer& answer) const {
+void ChatCommand::print_json(const ChatAnswer& answer, const Json& message) const {
   Json document = generation_json(answer.prompt_ids, answer.generation, load_s_);
+  document["message"] = message;
   document["reused_tokens"] = answer.reused;
   document["dropped_messages"] = answer.dropped;
   context_.print_json(document);

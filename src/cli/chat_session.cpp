@@ -1,6 +1,10 @@
 #include "cli/chat_session.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "generate/tool_calls.h"
 
 namespace foretell::cli {
 
@@ -12,6 +16,20 @@ static bool is_from(const Json& message, const char* role) {
 
 void Conversation::add(const std::string& role, const std::string& content) {
   messages.push_back({{"role", role}, {"content", content}});
+}
+
+void Conversation::add_answer(std::string_view prompt, const std::string& text) {
+  const Json& callable = tools.is_null() && settings.contains("tools") ? settings["tools"] : tools;
+  CalledTools called = read_tool_calls(prompt, text, callable);
+  size_t number = 0;
+  for (const Json& message : messages)
+    if (message.is_object() && message.contains("tool_calls")) number += message["tool_calls"].size();
+  add("assistant", called.said);
+  if (called.calls.empty()) return;
+  // Mistral's templates want names of nine letters and digits.
+  for (Json& call : called.calls)
+    if (number++; !call.contains("id")) call["id"] = fmt::format("call{:05}", number);
+  messages.back()["tool_calls"] = std::move(called.calls);
 }
 
 void Conversation::set_system(const std::string& content) {
@@ -93,7 +111,7 @@ ChatAnswer ChatSession::answer(Conversation& conversation, const GenerateOptions
   read_.insert(read_.end(), answer.generation.ids.begin(), answer.generation.ids.end());
   read_.resize(std::min(read_.size(), static_cast<size_t>(sequence_.length())));
   answer.prompt_ids = std::move(prompt.ids);
-  conversation.add("assistant", answer.generation.text);
+  conversation.add_answer(answer.prompt, answer.generation.text);
   return answer;
 }
 

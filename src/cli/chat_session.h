@@ -25,6 +25,8 @@ struct Conversation {
   std::chrono::system_clock::time_point now = std::chrono::system_clock::now();
 
   void add(const std::string& role, const std::string& content);
+  // What the model wrote after `prompt`; where there are tools that it can call, with its "tool_calls".
+  void add_answer(std::string_view prompt, const std::string& text);
   // Replaces the system message at the beginning; empty: there is none.
   void set_system(const std::string& content);
   std::vector<RenderedPiece> render(const ChatTemplate& chat, bool generation_prompt) const;

@@ -26,7 +26,14 @@ class AnswerSplitter {
 
   OnPart on_part_;
   std::string pending_;
-  const struct AnswerMark* open_ = nullptr;  // the part that the text is in; null: what it says
+  const struct AnswerMark* open_;  // the part that the text is in; null: what it says
 };
+
+// A part of a whole answer: its text is [begin, end), with the marks around it [outer_begin, outer_end).
+struct AnswerRange {
+  AnswerPart part;
+  size_t begin, end, outer_begin, outer_end;
+};
+std::vector<AnswerRange> answer_ranges(std::string_view prompt, std::string_view answer);
 
 }  // namespace foretell
