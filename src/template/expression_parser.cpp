@@ -273,10 +273,14 @@ ExprPtr ExpressionParser::subscript(ExprPtr value) {
     if (skip_operator(":")) {
       sliced = true;
       if (++part > 2) fail("expected token ']', got ':'");
-    } else if (skip_operator(",")) {
+    } else if (is_operator(",")) {
       if (sliced) fail("expected token ']', got ','");
+      if (!parts[0]) fail("unexpected ','");
+      next();
+      if (is_operator("]")) fail("unexpected ']'");
       items.push_back(std::move(parts[0]));
     } else {
+      if (parts[part]) fail("expected token ',', got '" + described(current()) + "'");
       parts[part] = expression();
     }
   }

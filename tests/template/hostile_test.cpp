@@ -34,6 +34,11 @@ struct Hostile {
 
 const std::vector<Hostile>& hostile() {
   static const std::vector<Hostile> all = {
+      // subscripts that miss an expression
+      {"{{ 1[, 2] }}", "TemplateSyntaxError: unexpected ','"},
+      {"{{ 1[2, , 3] }}", "TemplateSyntaxError: unexpected ','"},
+      {"{{ 1[2, ] }}", "TemplateSyntaxError: unexpected ']'"},
+      {"{{ 1[2 3] }}", "TemplateSyntaxError: expected token ','"},
       // time
       {loop + loop + "x" + end + end, "LimitError"},
       {loop + "{% for j in range(100000) %}{% set a = i * j %}{% endfor %}" + end, "LimitError"},
