@@ -18,7 +18,7 @@
 #include "foretell/batch.h"
 #include "foretell/constrain.h"
 #include "foretell/error.h"
-#include "foretell/generate.h"
+#include "foretell/generation_defaults.h"
 #include "foretell/model.h"
 #include "foretell/sampling.h"
 #include "foretell/tokenizer.h"

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "cli/batch_lines.h"
+#include "cli/beam_options.h"
 #include "cli/commands.h"
 #include "cli/constraint_options.h"
 #include "cli/generate_many.h"
@@ -42,6 +43,7 @@ class GenerateCommand {
   void generate_one(const GenerateOptions& options, int64_t index);
   void generate_many(const GenerateOptions& options);
   void generate_lines();
+  void check_beams() const;
   void resume(const Prompt& prompt, GenerateOptions& options);
   void share_prompt();
   void keep(const Generation& generation);
@@ -56,6 +58,7 @@ class GenerateCommand {
   GenerationFlags flags_{.samplers = {}, .stop = {}, .max_tokens = 512};
   ConstraintFlags form_;
   SessionFlags kept_;
+  BeamFlags beams_;
   std::optional<int64_t> logprobs_, lookup_, draft_tokens_;
   std::optional<std::string> draft_, negative_prompt_;
   int64_t num_ = 1, batch_size_ = 16;
@@ -103,6 +106,7 @@ void GenerateCommand::add_options(CLI::App& command) {
   add_number(command, "--num", num_, Whole{.least = 1},
              "So many texts, written at the same time, with seeds that count up")
       ->group("Generation");
+  add_beam_options(command, beams_);
   add_switch(
       command, "--batch-lines", batch_lines_,
       "The file, or standard input, is JSON Lines: {\"prompt\": TEXT} each, with settings of its own where wanted;"
@@ -166,8 +170,11 @@ void GenerateCommand::run() {
   if (output_) throw UsageError({.what = "--output is for --batch-lines", .hint = "> FILE keeps a text"});
   if (kept_.session && (num_ > 1 || kept_.prompt_cache))
     throw UsageError({.what = std::string("--session does not go with ") + (num_ > 1 ? "--num" : "--prompt-cache")});
+  if (beams_.beams) check_beams();
   const Prompt prompt = read_prompt(prompt_, !kept_.resumes());
   const std::optional<Grammar> grammar = form_.read();
+  if (beams_.beams && grammar)
+    throw UsageError({.what = "--beams does not go with a grammar, --regex or a JSON schema"});
   const auto start = Clock::now();
   load(prompt.ids.has_value());
   GenerateOptions options = options_for(*source_);
@@ -180,6 +187,7 @@ void GenerateCommand::run() {
   if (prompt.ids) check_ids(ids_, model_->vocabulary_size());
   flags_.samplers.check_tokens(model_->vocabulary_size());
   if (draft_) load_draft();
+  if (beams_.beams) leave_guidance_out(options.sampling);
   if (options.sampling.guidance_scale != 1) {
     add_guidance(options.sampling.guidance_scale);
   } else if (negative_prompt_) {
@@ -192,8 +200,23 @@ void GenerateCommand::run() {
 
   const InterruptGuard guard;
   if (kept_.prompt_cache) share_prompt();
+  if (beams_.beams) {
+    const BeamOptions beams = beams_.over(source_->defaults().beams, num_);
+    return write_beams(context_, *source_, *view_, *model_, *sequence_, {ids_, echoed_}, options, beams, flags_.stats);
+  }
   if (num_ > 1 && !small_ && !guided_) return generate_many(options);
   for (int64_t i = 0; i < num_ && !interrupted(); i++) generate_one(options, i);
+}
+
+void GenerateCommand::check_beams() const {
+  for (const auto& [given, flag] : {std::pair{kept_.session.has_value(), "--session"},
+                                    {draft_.has_value(), "--draft"},
+                                    {negative_prompt_.has_value(), "--negative-prompt"},
+                                    {lookup_.value_or(0) > 0, "--lookup"},
+                                    {logprobs_.has_value(), "--logprobs"}}) {
+    if (given) throw UsageError({.what = std::string(flag) + " does not go with --beams"});
+  }
+  beams_.check(num_, flags_.samplers);
 }
 
 // The text that was kept, and the prompt after it.
@@ -320,6 +343,7 @@ BatchOptions GenerateCommand::batch_options() const {
 
 void GenerateCommand::generate_lines() {
   for (const auto& [given, flag] : {std::pair{num_ > 1, "--num"},
+                                    {beams_.beams.has_value(), "--beams"},
                                     {draft_.has_value(), "--draft"},
                                     {prompt_.text.has_value(), "--prompt"},
                                     {prompt_.ids.has_value(), "--ids"},

@@ -9,7 +9,7 @@
 #include "cli/context.h"
 #include "cli/model_source.h"
 #include "cli/prompt.h"
-#include "foretell/generate.h"
+#include "foretell/generation_defaults.h"
 
 namespace foretell::cli {
 

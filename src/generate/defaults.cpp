@@ -112,6 +112,30 @@ void read_structures(SamplingOptions& options, const Json& config, std::span<con
   }
 }
 
+BeamOptions read_beams(const Json& config) {
+  BeamOptions beams;
+  const auto number = [&](std::string_view key, double& value, double least) {
+    const Json* found = find(config, key);
+    if (!found) return;
+    if (!found->is_number() || found->get<double>() < least)
+      refuse(key, least < 0 ? "a number" : "a number of at least 0", *found);
+    value = found->get<double>();
+  };
+  number("length_penalty", beams.length_penalty, std::numeric_limits<double>::lowest());
+  number("diversity_penalty", beams.diversity_penalty, 0);
+  if (const Json* groups = find(config, "num_beam_groups")) {
+    if (!groups->is_number_integer() || *groups < 1) refuse("num_beam_groups", "a number of at least 1", *groups);
+    beams.groups = groups->get<int64_t>();
+  }
+  if (const Json* early = find(config, "early_stopping")) {
+    if (!early->is_boolean() && *early != "never") refuse("early_stopping", "true, false or \"never\"", *early);
+    beams.early_stopping = early->is_string()   ? EarlyStopping::Never
+                           : early->get<bool>() ? EarlyStopping::Yes
+                                                : EarlyStopping::No;
+  }
+  return beams;
+}
+
 // Settings that say nothing about what is generated, or that are read elsewhere.
 bool is_silent(std::string_view key) {
   constexpr std::array silent = {"do_sample",
@@ -127,7 +151,11 @@ bool is_silent(std::string_view key) {
                                  "forced_bos_token_id",
                                  "forced_eos_token_id",
                                  "watermarking_config",
-                                 "exponential_decay_length_penalty"};
+                                 "exponential_decay_length_penalty",
+                                 "length_penalty",
+                                 "diversity_penalty",
+                                 "num_beam_groups",
+                                 "early_stopping"};
   return key.starts_with('_') || std::find(silent.begin(), silent.end(), key) != silent.end();
 }
 
@@ -145,7 +173,9 @@ Settings read_settings(const Json& generation_config, bool use_draw) {
     const auto parameters = sampling_parameters();
     const auto parameter =
         std::find_if(parameters.begin(), parameters.end(), [&k = key](const auto& p) { return p.config_key == k; });
-    if (parameter == parameters.end()) {
+    if (key == "num_beams") {
+      if (value != 1) settings.notes.push_back("generation_config.json: num_beams is left to --beams");
+    } else if (parameter == parameters.end()) {
       settings.notes.push_back("generation_config.json: " + key + " is ignored");
     } else if (parameter->draw_only && !use_draw) {
       settings.notes.push_back("generation_config.json: " + key + " is ignored, as do_sample is false");
@@ -189,6 +219,7 @@ GenerationDefaults generation_defaults(const Json& generation_config, const Json
     defaults.sampling.top_p = 0.95;
     defaults.sampling.min_p = 0.05;
   }
+  defaults.beams = read_beams(generation_config);
   defaults.bos_ids = ids("bos_token_id");
   return defaults;
 }

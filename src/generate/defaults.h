@@ -3,7 +3,7 @@
 
 #include "base/json.h"
 #include "checkpoint/checkpoint.h"
-#include "foretell/generate.h"
+#include "foretell/generation_defaults.h"
 
 namespace foretell {
 

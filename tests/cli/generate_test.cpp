@@ -169,7 +169,7 @@ TEST_CASE("generate: what generation_config.json says is used and told with -v")
   folder.write("generation_config.json", R"({"do_sample":true,"temperature":0.5,"num_beams":4})");
   const Outcome outcome = run({"generate", "-m", path, "-p", "a", "-n", "1", "-v"});
   CHECK(outcome.code == 0);
-  for (const char* part : {"temp 0.5", "top-k 50", "num_beams is ignored", "seed ", "finish reason length"}) {
+  for (const char* part : {"temp 0.5", "top-k 50", "num_beams is left to --beams", "seed ", "finish reason length"}) {
     CHECK(contains(outcome.err, part));
   }
   folder.write("generation_config.json", R"({"do_sample":true,"temperature":-0.5})");

@@ -1,4 +1,5 @@
 #include "generate/defaults.h"
+#include "error_of.h"
 
 #include <catch2/catch.hpp>
 
@@ -69,6 +70,20 @@ TEST_CASE("end tokens come from generation_config.json, else from config.json") 
   CHECK(read("null").sampling.end_ids.empty());
 }
 
+TEST_CASE("beam search: settings of generation_config.json") {
+  const BeamOptions beams =
+      read(R"({"length_penalty":-0.5,"early_stopping":true,"num_beam_groups":3,"diversity_penalty":1})").beams;
+  CHECK(beams.length_penalty == -0.5);
+  CHECK(beams.early_stopping == EarlyStopping::Yes);
+  CHECK(beams.groups == 3);
+  CHECK(beams.diversity_penalty == 1);
+  CHECK(read(R"({"early_stopping":"never"})").beams.early_stopping == EarlyStopping::Never);
+  CHECK(read(R"({"early_stopping":false})").beams.early_stopping == EarlyStopping::No);
+  for (const char* wrong : {R"({"length_penalty":"x"})", R"({"early_stopping":"soon"})", R"({"num_beam_groups":0})",
+                            R"({"diversity_penalty":-1})"})
+    CHECK_FALSE(foretell::test::error_of([&] { read(wrong); }).empty());
+}
+
 TEST_CASE("settings that cannot be used are named") {
   CHECK_THAT(refusal(R"({"do_sample":true,"top_p":1.5})"), Catch::Contains("top_p") && Catch::Contains("1.5"));
   CHECK_THAT(refusal(R"({"temperature":"hot"})"), Catch::Contains("temperature") && Catch::Contains("hot"));
@@ -78,6 +93,6 @@ TEST_CASE("settings that cannot be used are named") {
   CHECK_THAT(refusal(R"({"eos_token_id":[1,-2]})"), Catch::Contains("eos_token_id"));
   CHECK_THAT(refusal(R"({"sequence_bias":[[[],1]]})"), Catch::Contains("sequence_bias"));
   CHECK(read(R"({"num_beams":4,"suppress_tokens":[3]})").notes ==
-        std::vector<std::string>{"generation_config.json: num_beams is ignored"});
+        std::vector<std::string>{"generation_config.json: num_beams is left to --beams"});
   CHECK(read(R"({"suppress_tokens":[3]})").sampling.suppress == std::vector<TokenId>{3});
 }
