@@ -4,8 +4,7 @@
 #include "kernels/table.h"
 
 namespace {
-constexpr int most_tile_rows = 4, many_tile_rows = most_tile_rows, most_float_rows = 6,
-              unit_sums = 6;  // of 16 registers, two a vector
+constexpr int most_tile_rows = 4, most_float_rows = 6, unit_sums = 6;  // of 16 registers, two a vector
 constexpr int matrix_rows = 5, matrix_vectors = 1;
 }  // namespace
 

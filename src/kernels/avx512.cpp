@@ -4,70 +4,56 @@
 #include "kernels/table.h"
 
 namespace {
-constexpr int most_tile_rows = 8, many_tile_rows = 6, most_float_rows = 12, unit_sums = 24;
+constexpr int most_tile_rows = 12, most_float_rows = 12, unit_sums = 24;
 constexpr int matrix_rows = 6, matrix_vectors = 4;
 }  // namespace
 
 #include "kernels/float_products.h"
 
+#include "kernels/fetch.h"
+
 #define FORETELL_KEEP(r) asm volatile("" : "+v"(r))  // stops GCC 12 from moving the value, and then spilling it
 
 namespace {
 
-// Both panels of a unit at once where rows are many, so that a quad of activations is fetched once for both: else the
-// fetches take as long as the products. Memory is read faster one panel after the other.
-constexpr int panels_at_once(int rows) { return rows == many_tile_rows ? 2 : 1; }
-
-template <Format F, Scale S, int R, int P>
-FORETELL_APART void panels_int8(const unsigned char* panel, int64_t groups, const unsigned char* tile, float* out) {
+template <Format F, Scale S, int R>
+FORETELL_APART void panel_int8(const unsigned char* panel, int64_t groups, const unsigned char* tile, float* out) {
   constexpr int bits = code_bits(F);
   const __m512i nibble = _mm512_set1_epi8(15);
-  const int64_t panel_bytes = groups * panel_group_bytes(F, S);
-  __m512 acc[R][P];
-  FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int p = 0; p < P; p++) acc[r][p] =
-      _mm512_setzero_ps();
+  __m512 acc[R];
+  FORETELL_UNROLL for (int r = 0; r < R; r++) acc[r] = _mm512_setzero_ps();
   for (int64_t g = 0; g < groups; g++, panel += panel_group_bytes(F, S), tile += int8_group_bytes(R)) {
-    __m512i dots[R][P];
-    FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int p = 0; p < P; p++) dots[r][p] =
-        _mm512_setzero_si512();
-    const auto add_quads = [&](int j, const __m512i* w) {
+    if constexpr (R > 1) fetch_ahead<F>(panel);
+    __m512i dots[R];
+    FORETELL_UNROLL for (int r = 0; r < R; r++) dots[r] = _mm512_setzero_si512();
+    const auto add_quads = [&](int j, __m512i w) {
       FORETELL_UNROLL for (int r = 0; r < R; r++) {
-        int32_t x;
-        __builtin_memcpy(&x, tile + 4 * (j * R + r), 4);
-        __m512i quad = _mm512_set1_epi32(x);
-        if constexpr (P > 1) FORETELL_KEEP(quad);
-        FORETELL_UNROLL for (int p = 0; p < P; p++) dots[r][p] = _mm512_dpbusd_epi32(dots[r][p], w[p], quad);
+        int32_t quad;
+        __builtin_memcpy(&quad, tile + 4 * (j * R + r), 4);
+        dots[r] = _mm512_dpbusd_epi32(dots[r], w, _mm512_set1_epi32(quad));
       }
     };
     FORETELL_UNROLL for (int line = 0; line < bits; line++) {
-      __m512i w[P], even[P], odd[P];
-      FORETELL_UNROLL for (int p = 0; p < P; p++) {
-        w[p] = _mm512_loadu_si512(panel + p * panel_bytes + 64 * line);
-        even[p] = _mm512_and_si512(w[p], nibble);
-        odd[p] = _mm512_and_si512(_mm512_srli_epi16(w[p], 4), nibble);
-      }
+      const __m512i w = _mm512_loadu_si512(panel + 64 * line);
       if constexpr (bits == 4) {
-        add_quads(2 * line, even);
-        add_quads(2 * line + 1, odd);
+        add_quads(2 * line, _mm512_and_si512(w, nibble));
+        add_quads(2 * line + 1, _mm512_and_si512(_mm512_srli_epi16(w, 4), nibble));
       } else {
         add_quads(line, w);
       }
     }
-    FORETELL_UNROLL for (int p = 0; p < P; p++) {
-      const unsigned char* scales = panel + p * panel_bytes + 64 * bits;
-      const __m512 scale = load_scales<S>(scales).v, bias = load_scales<S>(scales + panel_rows * scale_bytes(S)).v;
-      FORETELL_UNROLL for (int r = 0; r < R; r++) {
-        float x, sum;
-        __builtin_memcpy(&x, tile + 4 * (8 * R + r), 4);
-        __builtin_memcpy(&sum, tile + 4 * (9 * R + r), 4);
-        const __m512 factor = _mm512_mul_ps(scale, _mm512_set1_ps(x));
-        acc[r][p] = _mm512_fmadd_ps(factor, _mm512_cvtepi32_ps(dots[r][p]), acc[r][p]);
-        acc[r][p] = _mm512_fmadd_ps(bias, _mm512_set1_ps(sum), acc[r][p]);
-      }
+    const unsigned char* scales = panel + 64 * bits;
+    const __m512 scale = load_scales<S>(scales).v, bias = load_scales<S>(scales + panel_rows * scale_bytes(S)).v;
+    FORETELL_UNROLL for (int r = 0; r < R; r++) {
+      float x, sum;
+      __builtin_memcpy(&x, tile + 4 * (8 * R + r), 4);
+      __builtin_memcpy(&sum, tile + 4 * (9 * R + r), 4);
+      const __m512 factor = _mm512_mul_ps(scale, _mm512_set1_ps(x));
+      acc[r] = _mm512_fmadd_ps(factor, _mm512_cvtepi32_ps(dots[r]), acc[r]);
+      acc[r] = _mm512_fmadd_ps(bias, _mm512_set1_ps(sum), acc[r]);
     }
   }
-  FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int p = 0; p < P; p++)
-      _mm512_storeu_ps(out + unit_rows * r + panel_rows * p, acc[r][p]);
+  FORETELL_UNROLL for (int r = 0; r < R; r++) _mm512_storeu_ps(out + unit_rows * r, acc[r]);
 }
 
 template <int R, int N>

@@ -1,5 +1,4 @@
-// A unit's two panels, for any number of rows. The including unit defines panels_int8, panels_at_once and
-// most_tile_rows.
+// A unit's two panels, for any number of rows. The including unit defines panel_int8 and most_tile_rows.
 #pragma once
 
 namespace {
@@ -9,9 +8,8 @@ inline void unit_int8(const void* unit, int64_t cols, const void* tile, float* o
   const auto* panel = static_cast<const unsigned char*>(unit);
   const auto* x = static_cast<const unsigned char*>(tile);
   const int64_t groups = cols / group_size;
-  constexpr int at_once = panels_at_once(R);
-  for (int p = 0; p < 2; p += at_once)
-    panels_int8<F, S, R, at_once>(panel + p * groups * panel_group_bytes(F, S), groups, x, out + p * panel_rows);
+  for (int p = 0; p < 2; p++)
+    panel_int8<F, S, R>(panel + p * groups * panel_group_bytes(F, S), groups, x, out + p * panel_rows);
 }
 
 template <Format F, Scale S, int R = most_tile_rows>

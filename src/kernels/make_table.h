@@ -20,7 +20,6 @@ constexpr Table make_table(const char* name) {
   Table t{};
   t.name = name;
   t.tile_rows = most_tile_rows;
-  t.many_tile_rows = many_tile_rows;
   t.float_tile_rows = most_float_rows;
   add_product<Format::Float32, Scale::Float16>(t);
   add_product<Format::Float16, Scale::Float16>(t);

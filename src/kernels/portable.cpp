@@ -4,9 +4,8 @@
 #include "kernels/table.h"
 
 namespace {
-constexpr int most_tile_rows = 4, many_tile_rows = most_tile_rows,
-              most_float_rows = 4;  // rows of a tile of integers and of floats
-constexpr int unit_sums = 8;        // vectors of sums in a block
+constexpr int most_tile_rows = 4, most_float_rows = 4;  // rows of a tile of integers and of floats
+constexpr int unit_sums = 8;                            // vectors of sums in a block
 constexpr int matrix_rows = 1, matrix_vectors = 1;
 }  // namespace
 

@@ -1,6 +1,8 @@
 // Integer products in registers of 256 bits. The including unit defines dots4, dots8 and add_pairs.
 #pragma once
 
+#include "kernels/fetch.h"
+
 namespace {
 
 // The sums of few rows stay in registers; those of many wait in the cache, as there are 16 registers.
@@ -23,18 +25,13 @@ struct Sums {
   }
 };
 
-constexpr int panels_at_once(int) { return 1; }
-
-template <Format F, Scale S, int R, int>
-FORETELL_APART void panels_int8(const unsigned char* panel, int64_t groups, const unsigned char* tile, float* out) {
+template <Format F, Scale S, int R>
+FORETELL_APART void panel_int8(const unsigned char* panel, int64_t groups, const unsigned char* tile, float* out) {
   constexpr int bits = code_bits(F);
   Sums<R> sums;
   sums.start(out);
   for (int64_t g = 0; g < groups; g++, panel += panel_group_bytes(F, S), tile += int8_group_bytes(R)) {
-    if constexpr (R <= 2) {  // few rows wait for the memory
-      FORETELL_UNROLL for (int line = 0; line < bits + 1; line++)
-          _mm_prefetch(reinterpret_cast<const char*>(panel) + 4096 + 64 * line, _MM_HINT_T0);
-    }
+    fetch_ahead<F>(panel);
     __m256i dots[R][2];
     if constexpr (bits == 4) {
       dots4<R>(panel, tile, dots);

@@ -61,7 +61,6 @@ struct SoftmaxRow {
 struct Table {
   const char* name;
   int tile_rows;        // the most rows of an int8 tile
-  int many_tile_rows;   // of the tiles of many rows: what is multiplied fastest where weights come from the caches
   int float_tile_rows;  // of a float tile; not less
 
   // out[rows][32] = unit x tile. `cols` is a multiple of 32 for affine formats.

@@ -96,8 +96,7 @@ void Forward::make_buffers() {
   for (size_t i = 0; i < spec_.layers.size(); i++) widths.add(spec_.layers[i], weights_.layers[i], spec_.hidden);
   const InputFormats formats = input_formats();
   const bool integers = formats.integers || formats.pairs;
-  most_tile_rows_ = integers ? table_.tile_rows : table_.float_tile_rows;
-  many_tile_rows_ = integers ? table_.many_tile_rows : table_.float_tile_rows;
+  tile_rows_ = integers ? table_.tile_rows : table_.float_tile_rows;
   const auto make_inputs = [&](int64_t cols) {
     Inputs inputs{.shared = Tiles(table_, formats, max_rows, cols), .own = {}};
     for (int t = 0; t < pool_.size(); t++) inputs.own.emplace_back(table_, formats, 1, cols);
@@ -131,20 +130,19 @@ void Forward::make_buffers() {
     shared_gates_ = RowBuffer(max_rows, 1);
     choices_.resize(static_cast<size_t>(max_rows * widths.chosen));
     // Each expert may leave one tile that is not full.
-    const int64_t tiles =
-        max_rows * widths.chosen / many_tile_rows_ + std::min(widths.experts, max_rows * widths.chosen);
-    expert_input_ = Tiles(table_, formats, tiles * most_tile_rows_, spec_.hidden);
-    expert_expanded_ = Tiles(table_, formats, tiles * most_tile_rows_, widths.expert_intermediate);
+    const int64_t tiles = max_rows * widths.chosen / tile_rows_ + std::min(widths.experts, max_rows * widths.chosen);
+    expert_input_ = Tiles(table_, formats, tiles * tile_rows_, spec_.hidden);
+    expert_expanded_ = Tiles(table_, formats, tiles * tile_rows_, widths.expert_intermediate);
   }
   const int64_t widest = std::max({spec_.hidden, widths.short_row, widths.gate, spec_.embedding_dim, widths.narrow});
   for (int t = 0; t < pool_.size(); t++) {
     Worker w;
     w.thread = t;
-    w.rows = RowBuffer(most_tile_rows_, widest);
+    w.rows = RowBuffer(tile_rows_, widest);
     w.last = Tiles(table_, formats, max_logit_rows, spec_.hidden);
     if (spec_.embedding_dim > 0) w.last_projected = Tiles(table_, formats, max_logit_rows, spec_.embedding_dim);
-    w.products = AlignedBuffer<float>(most_tile_rows_ * kernels::unit_rows);
-    w.more_products = AlignedBuffer<float>(most_tile_rows_ * kernels::unit_rows);
+    w.products = AlignedBuffer<float>(tile_rows_ * kernels::unit_rows);
+    w.more_products = AlignedBuffer<float>(tile_rows_ * kernels::unit_rows);
     w.row_factors.resize(static_cast<size_t>(max_rows));
     workers_.push_back(std::move(w));
   }

@@ -30,7 +30,6 @@ void Forward::run_layers(std::span<const Piece> pieces, std::span<const TokenId>
   pieces_ = pieces;
   tokens_ = tokens;
   rows_ = static_cast<int64_t>(tokens.size());
-  choose_tiles(rows_);
   attention_.begin(pieces, rows_);
   pool_.run([this, whole_layers](int thread) {
     Worker& me = workers_[static_cast<size_t>(thread)];
@@ -102,7 +101,6 @@ void Forward::gather_wanted(std::span<const int64_t> wanted) {
   }
   pieces_ = wanted_pieces_;
   rows_ = static_cast<int64_t>(wanted.size());
-  choose_tiles(rows_);
   attention_.begin(pieces_, rows_);
 }
 
@@ -220,7 +218,6 @@ void Forward::embed_for_layers(Worker& me) {
 // logits = cap(scale * unembedding(norm(hidden)))
 const float* Forward::logits(std::span<const int64_t> rows) {
   const auto count = static_cast<int64_t>(rows.size());
-  choose_tiles(count);
   const MaybeNorm norm = maybe(spec_.final_norm, weights_.final_norm);
   const auto share_of = [&](int thread) {
     Worker& me = workers_[static_cast<size_t>(thread)];

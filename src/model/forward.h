@@ -84,10 +84,12 @@ class Forward {
     return spec ? MaybeNorm{&*spec, &norm} : MaybeNorm{};
   }
 
-  // Which thread computes which outputs: Fixed, where it adds to what it added to before, with no barrier between. One
-  // row is always shared out so, since each thread then reads its weights in one run (taking from each other cost a
-  // quarter with more threads than cores, and gained 1 % else; with many rows it gains 4 %).
+  // Which thread computes which outputs: Fixed, where it adds to what it added to before, with no barrier between. Few
+  // rows are always shared out so, since each thread then reads its weights in one run (with one row, taking from each
+  // other cost a quarter with more threads than cores, and gained 1 % else; with 2 to 16 it cost 5 to 10 %; with many
+  // it gains 4 %).
   enum class Sharing { Free, Fixed };
+  static constexpr int64_t few_rows = 16;
   void make_buffers();
   InputFormats input_formats() const;
 
@@ -155,7 +157,6 @@ class Forward {
   InputFormat input_format(const PackedMatrix& matrix) const;
   void norm_rows(MaybeNorm norm, const float* x, int64_t stride, int64_t cols, int64_t count, float* out,
                  int64_t out_stride) const;
-  void choose_tiles(int64_t rows);
   int tile_count(int64_t first_row, int64_t rows) const;
   Range tile_share(int64_t rows, int thread) const;  // whole tiles, in rows
 
@@ -166,8 +167,7 @@ class Forward {
   const Precision precision_;
   Observer* const observer_;
   StreamObserver* const follower_;
-  int most_tile_rows_ = 1, many_tile_rows_ = 1;  // of a tile of few rows at most, and of each of many
-  int tile_rows_ = 1;                            // of the tiles of the batch in hand
+  int tile_rows_ = 1;  // of a tile at most
   KvLayout kv_layout_;
   AttentionEngine attention_;
 
@@ -216,7 +216,7 @@ void Forward::share_units(int64_t units, int64_t rows, Worker& me, Sharing shari
   const auto work_on = [&](int64_t unit, int64_t begin, int64_t end) {
     for (int64_t first = begin; first < end; first += tile_rows_) work(unit, first, tile_count(first, end));
   };
-  if (sharing == Sharing::Free && rows > 1) {
+  if (sharing == Sharing::Free && rows > few_rows) {
     pool_.share_out(units * parts, me.thread, [&](int64_t i) {
       const int64_t begin = i % parts * part;
       work_on(i / parts, begin, std::min(begin + part, rows));

@@ -152,7 +152,7 @@ void Forward::tile_experts(const Experts& spec) {
   expert_tile_count_ = 0;
   const auto next_tile = [&](int64_t expert) -> ExpertTile& {
     if (expert_tile_count_ == expert_tiles_.size())
-      expert_tiles_.emplace_back().rows.reserve(static_cast<size_t>(most_tile_rows_));
+      expert_tiles_.emplace_back().rows.reserve(static_cast<size_t>(tile_rows_));
     ExpertTile& tile = expert_tiles_[expert_tile_count_];
     tile.expert = expert;
     tile.first_row = static_cast<int64_t>(expert_tile_count_) * tile_rows_;
@@ -161,7 +161,7 @@ void Forward::tile_experts(const Experts& spec) {
     return tile;
   };
   while (of_expert_.size() < static_cast<size_t>(spec.count))
-    of_expert_.emplace_back().reserve(static_cast<size_t>(most_tile_rows_));
+    of_expert_.emplace_back().reserve(static_cast<size_t>(tile_rows_));
   for (auto& rows : of_expert_) rows.clear();
   for (int64_t i = 0; i < rows_ * spec.chosen; i++) {
     const Choice& choice = choices_[static_cast<size_t>(i)];

@@ -9,9 +9,6 @@ namespace foretell {
 
 using kernels::unit_rows;
 
-// Few rows wait for weights from memory, and so go through them as few times as they can.
-void Forward::choose_tiles(int64_t rows) { tile_rows_ = rows > 16 ? many_tile_rows_ : most_tile_rows_; }
-
 int Forward::tile_count(int64_t first_row, int64_t rows) const {
   return static_cast<int>(std::min<int64_t>(tile_rows_, rows - first_row));
 }

@@ -164,7 +164,7 @@ void Bench::products() const {
     const auto unit = weights(unit_bytes(kind.format, kind.scale, cols));
     for (const bool one : {false, true})
       line(kind.name() + (one ? ", 1 row" : ", a tile of rows"), [&](const Table& t) {
-        const int rows = one ? 1 : kind.integers ? t.many_tile_rows : t.float_tile_rows;
+        const int rows = one ? 1 : kind.integers ? t.tile_rows : t.float_tile_rows;
         kind.tile(t, x.data(), rows, cols, tile.data());
         const auto call = [&] { kind.product(t)(unit.data(), cols, tile.data(), rows, out.data()); };
         return static_cast<double>(rows * unit_rows * cols) / cycles(call, options_);
