@@ -180,6 +180,12 @@ struct Draw {
   double from = 0, to = 0;  // the chosen one's part of it
 };
 
+// A candidate's part of the interval from 0 to 1 in which a draw falls.
+struct DrawShare {
+  TokenId id = 0;
+  double from = 0, to = 0;
+};
+
 // One way to change the list of candidates.
 class Sampler {
  public:
@@ -242,8 +248,9 @@ struct Prediction {
     std::string name;
     size_t kept = 0;  // candidates after it
   };
-  std::vector<Stage> stages;  // the samplers in the order in which they ran
-  std::optional<Draw> draw;   // where the options have a seed
+  std::vector<Stage> stages;      // the samplers in the order in which they ran
+  std::optional<Draw> draw;       // where the options have a seed
+  std::vector<DrawShare> shares;  // there, too: those of at least 1/256, in the order of their ids
 };
 
 // What may come next: the `top` most probable tokens of the model's own distribution. Errors as SamplerChain's.

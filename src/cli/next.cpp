@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/constraint_options.h"
+#include "cli/draw_ruler.h"
 #include "cli/interrupt.h"
 #include "cli/model_source.h"
 #include "cli/options.h"
@@ -262,6 +263,8 @@ void NextCommand::print_summary(const Prediction& prediction) {
     out.write(text + label(draw->id));
     std::snprintf(text, sizeof text, " (%.6f to %.6f)\n", draw->from, draw->to);
     out.write(text);
+    out.write(draw_ruler(prediction.shares, *draw, std::min(context_.out_terminal.width, 100),
+                         context_.out_terminal.color, [this](TokenId id) { return label(id); }));
   }
 }
 

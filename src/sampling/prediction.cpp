@@ -8,6 +8,22 @@
 #include "sampling/selection.h"
 
 namespace foretell {
+namespace {
+
+std::vector<DrawShare> large_shares(const Candidates& candidates, const Candidates::Weights& weights) {
+  constexpr double least = 1.0 / 256;
+  std::vector<DrawShare> shares;
+  double from = 0;
+  for (size_t i = 0; i < candidates.size(); i++) {
+    const double probability = weights.probability(i);
+    if (probability >= least) shares.push_back({candidates.id(i), from, from + probability});
+    from += probability;
+  }
+  return shares;
+}
+
+}  // namespace
+
 Prediction predict(std::span<const float> logits, std::span<const TokenId> history, const SamplingOptions& options,
                    size_t top) {
   return predict_allowed(logits, history, options, top, {});
@@ -49,7 +65,10 @@ Prediction predict_allowed(std::span<const float> logits, std::span<const TokenI
   for (PredictedToken& token : prediction.tokens) {
     if (const auto place = left.find(token.id)) token.final_probability = final.probability(*place);
   }
-  if (options.seed) prediction.draw = chain.draw();
+  if (options.seed) {
+    prediction.shares = large_shares(left, final);
+    prediction.draw = chain.draw();
+  }
   return prediction;
 }
 

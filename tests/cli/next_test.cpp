@@ -121,6 +121,27 @@ TEST_CASE("next: a table that a person reads") {
   CHECK(contains(run({"next", "-m", model, "-p", "a", "--color", "always"}).out, "\033["));
 }
 
+TEST_CASE("next: a draw is shown on a ruler that the tokens share out") {
+  // Two quarters, a half, and two tokens too small for a mark.
+  const std::string logits = R"({"logits":[0, 0, 0.69314718056, -12, -12]})";
+  const std::string line = "─", three = line + line + line, six = three + three;
+  const std::string quarter_left = "├" + six, quarter_right = six + line + "┤";
+  const std::string ruler = "\n0 " + quarter_left + " #0 " + quarter_right + quarter_left + " #1 " + quarter_right +
+                            "├" + six + six + three + line + " #2 " + six + six + three + line + "┤ 1\n";
+  for (const char* seed : {"1", "2", "3"}) {
+    const std::string out = next_of(logits, {"--seed", seed, "--temp", "1"}).out;
+    INFO(out);
+    const size_t at = out.find(ruler);
+    REQUIRE(at != std::string::npos);
+    const size_t arrow = out.find("▲", at) - (at + ruler.size());  // columns before it
+    const double random = std::stod(out.substr(out.find("drawn: ") + 7));
+    CHECK(arrow == 2 + static_cast<size_t>(random * 76));
+  }
+  const std::string one = next_of(logits, {"--seed", "1", "--temp", "1", "--top-k", "1", "--color", "always"}).out;
+  CHECK(contains(one, "\n0 \033[1;36m├─"));
+  CHECK_FALSE(contains(next_of(logits, {"--temp", "1"}).out, "▲"));
+}
+
 TEST_CASE("next: a model's tokens have their text, and their bytes where it is no UTF-8") {
   const Outcome outcome = run({"next", "-m", model, "-p", "ab", "-k", "0", "--json"});
   REQUIRE(outcome.code == 0);
