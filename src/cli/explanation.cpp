@@ -109,6 +109,38 @@ OrderedJson patching_json(const Explanation& e, const Tokenizer* tokenizer) {
   return json;
 }
 
+OrderedJson text_json(const Explanation& e, const Tokenizer* tokenizer) {
+  OrderedJson tokens = OrderedJson::array(), embedded = OrderedJson::array();
+  for (const TokenId id : e.trace.tokens) tokens.push_back(tokenizer == nullptr ? "" : tokenizer->token_bytes(id));
+  for (size_t t = 0; t < e.trace.tokens.size(); t++)
+    embedded.push_back(length(e.trace.embedded.data() + static_cast<int64_t>(t) * e.trace.hidden, e.trace.hidden));
+  return {{"prompt_ids", e.trace.tokens},
+          {"tokens", tokens},
+          {"attention_positions", e.trace.positions},
+          {"embedding_norm", embedded}};
+}
+
+OrderedJson answer_json(const Explanation& e, const Tokenizer* tokenizer) {
+  OrderedJson attribution = OrderedJson::array();
+  for (const Contribution& part : e.attribution.parts)
+    attribution.push_back({{"name", part.name}, {"logit", part.logit}});
+  OrderedJson json = {{"final", tokens_json(e.final, tokenizer)},
+                      {"answer", token_json({e.answer, e.final.answer_probability}, tokenizer)},
+                      {"attribution", attribution},
+                      {"attribution_total", e.attribution.total}};
+  if (e.against) {
+    json["contrast"] = {{"id", *e.against}};
+    add_token(json["contrast"], tokenizer, *e.against);
+  }
+  if (!e.ablations.empty()) {
+    json["ablated"] = OrderedJson::array();
+    for (const Ablation& a : e.ablations) json["ablated"].push_back(name_of(a));
+    json["unablated"] = tokens_json(*e.unablated, tokenizer);
+  }
+  if (e.patching) json["versus"] = patching_json(e, tokenizer);
+  return json;
+}
+
 }  // namespace
 
 Lens look_through(std::span<const float> logits, TokenId answer, size_t count) {
@@ -132,38 +164,6 @@ std::string name_of(const Ablation& a) {
   if (a.part == Ablation::Part::Layer) return layer;
   if (a.part == Ablation::Part::Head) return layer + ".H" + std::to_string(a.head);
   return layer + (a.part == Ablation::Part::Mlp ? ".MLP" : ".Mixer");
-}
-
-static OrderedJson text_json(const Explanation& e, const Tokenizer* tokenizer) {
-  OrderedJson tokens = OrderedJson::array(), embedded = OrderedJson::array();
-  for (const TokenId id : e.trace.tokens) tokens.push_back(tokenizer == nullptr ? "" : tokenizer->token_bytes(id));
-  for (size_t t = 0; t < e.trace.tokens.size(); t++)
-    embedded.push_back(length(e.trace.embedded.data() + static_cast<int64_t>(t) * e.trace.hidden, e.trace.hidden));
-  return {{"prompt_ids", e.trace.tokens},
-          {"tokens", tokens},
-          {"attention_positions", e.trace.positions},
-          {"embedding_norm", embedded}};
-}
-
-static OrderedJson answer_json(const Explanation& e, const Tokenizer* tokenizer) {
-  OrderedJson attribution = OrderedJson::array();
-  for (const Contribution& part : e.attribution.parts)
-    attribution.push_back({{"name", part.name}, {"logit", part.logit}});
-  OrderedJson json = {{"final", tokens_json(e.final, tokenizer)},
-                      {"answer", token_json({e.answer, e.final.answer_probability}, tokenizer)},
-                      {"attribution", attribution},
-                      {"attribution_total", e.attribution.total}};
-  if (e.against) {
-    json["contrast"] = {{"id", *e.against}};
-    add_token(json["contrast"], tokenizer, *e.against);
-  }
-  if (!e.ablations.empty()) {
-    json["ablated"] = OrderedJson::array();
-    for (const Ablation& a : e.ablations) json["ablated"].push_back(name_of(a));
-    json["unablated"] = tokens_json(*e.unablated, tokenizer);
-  }
-  if (e.patching) json["versus"] = patching_json(e, tokenizer);
-  return json;
 }
 
 void write_json(const Explanation& e, const Tokenizer* tokenizer, Output& out) {

@@ -91,32 +91,39 @@ class AttentionEngine {
   struct Task {
     int64_t piece, first, count;  // rows of a piece, from `first` on
   };
+  static constexpr float nothing_seen = -1e30f;  // the maximum of a row that saw no key yet
 
   const Attention& attention(size_t layer) const { return *attention_of(spec_.layers[layer]); }
-  int rotary_table(const Rotary& rotary, int64_t max_rows);
+
+  // attention.cpp: who computes what.
   int64_t oldest(size_t layer, int64_t position) const;
+  void remember_share(size_t layer, const Projections& in, int thread);
+  void attend_task(size_t layer, const Projections& in, const Task& task, int64_t kv_head, Worker& worker);
+  void attend_split(size_t layer, const Projections& in, int thread);
+  float* merge_split(size_t layer, Worker& worker);
+  int64_t first_chunk(size_t layer, int64_t position) const { return oldest(layer, position) / kernels::chunk_keys; }
+
+  // attention_heads.cpp: what happens to queries, keys and values before they meet.
+  int rotary_table(const Rotary& rotary, int64_t max_rows);
   void normalize_whole(size_t layer, const Projections& in, int thread) const;
   void prepare_head(size_t layer, const Norm& norm, int64_t index, int64_t row, float* head) const;
   void turn_head(size_t layer, int64_t row, float* head) const;
-  void merge_sink(size_t layer, int64_t head, kernels::SoftmaxRow& running, float* total, const Worker& worker) const;
   void remember(size_t layer, const Projections& in, const Piece& piece, int64_t row, int64_t kv_head, Worker& worker);
-  void remember_share(size_t layer, const Projections& in, int thread);
   QueryRows gather_queries(size_t layer, const Projections& in, const Piece& piece, int64_t first, int64_t count,
                            int64_t kv_head, int buffer, Worker& worker);
+
+  // attention_chunks.cpp: queries and a chunk of keys and values.
   void attend_chunk(size_t layer, const KvCache& cache, int64_t kv_head, int64_t chunk, const QueryRows& rows,
                     Worker& worker);
   void weigh_floats(size_t layer, int64_t kv_head, int64_t first_key, const KvLayout::Head& head, int end,
                     const QueryRows& rows, Worker& worker);
   void weigh_integers(size_t layer, const KvLayout::Head& head, int end, const QueryRows& rows, Worker& worker);
-  void attend_task(size_t layer, const Projections& in, const Task& task, int64_t kv_head, Worker& worker);
-  void follow_chunk(size_t layer, int64_t first_key, const QueryRows& rows, Worker& worker) const;
-  void follow_head(size_t layer, int64_t head, int64_t row, int r, const QueryRows& rows, Worker& worker) const;
-  void attend_split(size_t layer, const Projections& in, int thread);
-  float* merge_split(size_t layer, Worker& worker);
   void merge_chunk(int64_t values, kernels::SoftmaxRow& running, float* total, const kernels::SoftmaxRow& chunk,
                    const float* gathered) const;
+  void merge_sink(size_t layer, int64_t head, kernels::SoftmaxRow& running, float* total, const Worker& worker) const;
+  void follow_chunk(size_t layer, int64_t first_key, const QueryRows& rows, Worker& worker) const;
+  void follow_head(size_t layer, int64_t head, int64_t row, int r, const QueryRows& rows, Worker& worker) const;
   void finish_head(size_t layer, float* gathered, float* out) const;
-  int64_t first_chunk(size_t layer, int64_t position) const { return oldest(layer, position) / kernels::chunk_keys; }
 
   const ModelSpec& spec_;
   const Weights& weights_;
