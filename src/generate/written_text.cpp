@@ -36,9 +36,9 @@ WrittenText::WrittenText(const Tokenizer* tokenizer, std::span<const TokenId> pr
 }
 
 std::optional<FinishReason> WrittenText::begin() {
+  check_limit();
   if (options_.max_tokens <= 0) return FinishReason::Length;
   if (context_is_full()) return FinishReason::Context;
-  check_limit();
   return append_forced();
 }
 

@@ -128,6 +128,9 @@ TEST_CASE("generate: what is wrong with the form of a text is said before anythi
   CHECK(few.out.empty());
   CHECK(contains(few.err, "too few for the shortest text"));
   CHECK(contains(few.err, "found 3"));
+  const Outcome none = generate({"--regex", "[0-9]{40}", "-n", "0"});
+  CHECK(none.code == 1);
+  CHECK(contains(none.err, "too few for the shortest text"));
   const Outcome context = generate({"--regex", "[0-9]{400}", "-c", "32"});
   CHECK(context.code == 1);
   CHECK(contains(context.err, "the context is too small for the shortest text"));
