@@ -38,9 +38,41 @@ void Automaton::find_byte_classes() {
   byte_classes_ = classes;
 }
 
+void Automaton::find_costs() {
+  settle_costs();
+  if (counted_.empty()) return;
+  fill_counted_graphs();
+  settle_costs();  // with what the ways through them cost
+}
+
+// Steps read bytes alone, so their costs are known before those of anything else.
+void Automaton::fill_counted_graphs() {
+  for (Counted& graph : counted_) {
+    std::vector<CountedGraph::Step> steps;
+    for (uint32_t node = 0; node < graph.nodes.size(); node++) {
+      for (const Move& move : moves(graph.nodes[node])) {
+        if (cost_[move.to] == infinite) continue;
+        const CountedGraph::Step step{node, node_[move.to], 1 + cost_[move.to]};
+        if (steps.empty() || steps.back().from != step.from || steps.back().to != step.to)
+          steps.push_back(step);
+        else
+          steps.back().bytes = std::min(steps.back().bytes, step.bytes);
+      }
+    }
+    graph.ways.fill(steps);
+  }
+}
+
+// Of all its rounds; infinite where there is no way.
+uint32_t Automaton::least_cost(const Loop& loop) const {
+  if (loop.graph) return counted_graph(loop).ways.cost(0, 0);
+  if (loop.min == 0) return 0;
+  return cost_[loop.body] == infinite ? infinite : sum(uint64_t{loop.min} * cost_[loop.body], 0);
+}
+
 // Knuth, "A generalization of Dijkstra's algorithm" (1977): states are settled from the cheapest on; a call is known
 // when both its part and what follows it are.
-void Automaton::find_costs() {
+void Automaton::settle_costs() {
   const size_t states = is_end_.size();
   cost_.assign(states, infinite);
   best_move_.assign(states, 0);
@@ -48,7 +80,8 @@ void Automaton::find_costs() {
   std::vector<uint32_t> first(states + 1);  // where the moves that wait for each state begin in `waiting`
   const auto needs = [this](const Move& move) -> std::array<State, 2> {
     if (move.kind == Move::Kind::Call) return {move.to, move.target};
-    if (move.kind == Move::Kind::Loop && loops_[move.target].min > 0) return {move.to, loops_[move.target].body};
+    if (move.kind == Move::Kind::Loop && !loops_[move.target].graph && loops_[move.target].min > 0)
+      return {move.to, loops_[move.target].body};
     return {move.to, move.to};
   };
   for (State state = 0; state < states; state++) {
@@ -92,8 +125,11 @@ void Automaton::find_costs() {
       uint64_t cost = cost_[move.to];
       if (move.kind == Move::Kind::Byte) cost += 1;
       if (move.kind == Move::Kind::Call) cost += cost_[move.target];
-      if (move.kind == Move::Kind::Loop && a != b)
-        cost += uint64_t{loops_[move.target].min} * cost_[loops_[move.target].body];
+      if (move.kind == Move::Kind::Loop) {
+        const uint32_t rounds = least_cost(loops_[move.target]);
+        if (rounds == infinite) continue;
+        cost += rounds;
+      }
       queue.push({sum(cost, 0), from_of[waiting[i]], waiting[i]});
     }
   }
@@ -107,7 +143,9 @@ void Automaton::remove_dead_moves() {
   const auto dead = [this](const Move& move) {
     if (cost_[move.to] == infinite) return true;
     if (move.kind == Move::Kind::Call) return cost_[move.target] == infinite;
-    return move.kind == Move::Kind::Loop && loops_[move.target].min > loops_[move.target].max;
+    if (move.kind != Move::Kind::Loop) return false;
+    const Loop& loop = loops_[move.target];
+    return loop.graph ? least_cost(loop) == infinite : loop.min > loop.max;
   };
   std::vector<Move> kept;
   for (State state = 0; state < is_end_.size(); state++) {
@@ -145,7 +183,7 @@ void Automaton::check_left_recursion(const std::vector<std::pair<State, std::str
       } else if (move.kind == Move::Kind::Loop) {
         const Loop& loop = loops_[move.target];
         if (loop.max > 0) visit(loop.body, false);
-        through = loop.min == 0 || cost_[loop.body] == 0;
+        through = least_cost(loop) == 0;
       }
       if (through) visit(move.to, false);
     }

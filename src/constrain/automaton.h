@@ -7,10 +7,12 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "constrain/counted_graph.h"
 #include "constrain/rules.h"
 
 namespace foretell::constrain {
@@ -31,11 +33,18 @@ class Automaton {
     State to = 0;
     uint32_t target = 0;
   };
-  // The part that starts at `body`, min to max times, and then `exit`.
+  // The part that starts at `body`, min to max times, and then `exit`. In a counted graph each time is one step, and
+  // goes on at another node.
   struct Loop {
     State body = 0, exit = 0;
     uint32_t min = 0, max = 0;
+    std::optional<uint32_t> graph = {};  // counted_graphs()[graph]
   };
+  struct Counted {
+    CountedGraph ways;
+    std::vector<State> nodes;  // where the steps from each node start
+  };
+  static constexpr uint32_t no_node = UINT32_MAX;
   // A state before which a repetition of characters stands: any plain characters may follow one another here.
   enum class Plain : uint8_t { No, Endless, Counted };  // Counted: as many as the loop on top of the stack allows
 
@@ -50,6 +59,9 @@ class Automaton {
   bool is_end(State state) const { return is_end_[state]; }
   Plain plain(State state) const { return plain_[state]; }
   const std::vector<Loop>& loops() const { return loops_; }
+  const Counted& counted_graph(const Loop& loop) const { return counted_[*loop.graph]; }
+  // The node of a counted graph that the state is at, or that the step leads to inside of which it is; else no_node.
+  uint32_t node(State state) const { return node_[state]; }
 
   // The fewest bytes from a state to the end of its part; never more than `huge`, which may be more.
   uint32_t cost(State state) const { return cost_[state]; }
@@ -66,6 +78,9 @@ class Automaton {
   friend class AutomatonBuilder;
   void find_byte_classes();
   void find_costs();
+  void settle_costs();
+  void fill_counted_graphs();
+  uint32_t least_cost(const Loop& loop) const;
   void remove_dead_moves();
   void check_left_recursion(const std::vector<std::pair<State, std::string>>& rule_starts) const;
 
@@ -75,6 +90,8 @@ class Automaton {
   std::vector<bool> is_end_;
   std::vector<Plain> plain_;
   std::vector<Loop> loops_;
+  std::vector<Counted> counted_;
+  std::vector<uint32_t> node_;
   std::vector<uint32_t> cost_, best_move_;
   std::array<uint8_t, 256> byte_class_{};
   uint32_t byte_classes_ = 1;

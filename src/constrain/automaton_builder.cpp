@@ -20,6 +20,7 @@ constexpr uint64_t endless_size = 1ULL << 40;
 AutomatonBuilder::State AutomatonBuilder::new_state() {
   automaton_.is_end_.push_back(false);
   automaton_.plain_.push_back(Automaton::Plain::No);
+  automaton_.node_.push_back(Automaton::no_node);
   return static_cast<State>(automaton_.is_end_.size() - 1);
 }
 
@@ -111,11 +112,34 @@ void AutomatonBuilder::build_literal(std::string_view text, State from, State to
 }
 
 void AutomatonBuilder::build_graph(const Graph& graph, State from, State to) {
+  if (graph.min > 0 || graph.max != unbounded) return build_counted_graph(graph, from, to);
   std::vector<State> states(graph.nodes);
   for (State& state : states) state = new_state();
   skip(from, states[0]);
   for (const Graph::Edge& edge : graph.edges) build(edge.label, states[edge.from], states[edge.to]);
   for (const uint32_t final : graph.finals) skip(states[final], to);
+}
+
+void AutomatonBuilder::build_counted_graph(const Graph& graph, State from, State to) {
+  Automaton::Counted counted{{graph.nodes, graph.finals, graph.min, graph.max}, std::vector<State>(graph.nodes)};
+  std::vector<State> ends(graph.nodes);  // of steps to each node
+  for (uint32_t node = 0; node < graph.nodes; node++) {
+    counted.nodes[node] = new_state();
+    ends[node] = add_end();
+    automaton_.node_[counted.nodes[node]] = automaton_.node_[ends[node]] = node;
+  }
+  for (const Graph::Edge& edge : graph.edges) {
+    const auto inside = static_cast<std::ptrdiff_t>(automaton_.node_.size());
+    build(edge.label, counted.nodes[edge.from], ends[edge.to]);
+    std::fill(automaton_.node_.begin() + inside, automaton_.node_.end(), edge.to);
+  }
+  automaton_.loops_.push_back({.body = counted.nodes[0],
+                               .exit = to,
+                               .min = graph.min,
+                               .max = graph.max,
+                               .graph = static_cast<uint32_t>(automaton_.counted_.size())});
+  automaton_.counted_.push_back(std::move(counted));
+  add(from, {.kind = Move::Kind::Loop, .to = to, .target = static_cast<uint32_t>(automaton_.loops_.size() - 1)});
 }
 
 void AutomatonBuilder::build_rule(RuleId id, State from, State to) {
@@ -158,7 +182,7 @@ void AutomatonBuilder::build_loop(const Expression& e, State from, State to) {
   const State body = new_state();
   if (accepts_plain(e.parts[0])) automaton_.plain_[body] = Automaton::Plain::Counted;
   build(e.parts[0], body, add_end());
-  automaton_.loops_.push_back({body, to, e.min, e.max});
+  automaton_.loops_.push_back({.body = body, .exit = to, .min = e.min, .max = e.max});
   add(from, {.kind = Move::Kind::Loop, .to = to, .target = static_cast<uint32_t>(automaton_.loops_.size() - 1)});
 }
 

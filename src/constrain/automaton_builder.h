@@ -36,6 +36,7 @@ class AutomatonBuilder {
   void build_loop(const Expression& e, State from, State to);
   void build_rule(RuleId id, State from, State to);
   void build_graph(const Graph& graph, State from, State to);
+  void build_counted_graph(const Graph& graph, State from, State to);
   void build_literal(std::string_view text, State from, State to);
   void build_characters(const Expression& e, State from, State to);
   void build_escapes(const CodePointSet& set, State from, State to);

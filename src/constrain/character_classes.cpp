@@ -20,14 +20,18 @@ CodePointSet white_space() {
 // The characters of each general category, by its short name.
 std::vector<std::pair<std::string_view, CodePointSet>> all_categories() {
   std::vector<std::pair<std::string_view, CodePointSet>> categories;
-  for (char32_t c = 0; c <= 0x10ffff; c++) {
-    const std::string_view name = utf8proc_category_string(static_cast<utf8proc_int32_t>(c));
+  for (char32_t first = 0; first <= 0x10ffff;) {
+    const auto category = utf8proc_category(static_cast<utf8proc_int32_t>(first));
+    char32_t end = first + 1;
+    while (end <= 0x10ffff && utf8proc_category(static_cast<utf8proc_int32_t>(end)) == category) end++;
+    const std::string_view name = utf8proc_category_string(static_cast<utf8proc_int32_t>(first));
     const auto known =
         std::find_if(categories.begin(), categories.end(), [name](const auto& entry) { return entry.first == name; });
     if (known != categories.end())
-      known->second.add(c);
+      known->second.add(first, end - 1);
     else
-      categories.push_back({name, {{c, c}}});
+      categories.push_back({name, {{first, end - 1}}});
+    first = end;
   }
   return categories;
 }

@@ -196,6 +196,15 @@ Dfa Dfa::lengths(uint32_t min, uint32_t max) {
   return dfa;
 }
 
+Dfa Dfa::lengths_modulo(uint32_t divisor, uint32_t rest) {
+  Dfa dfa;
+  for (uint32_t i = 0; i < divisor; i++) {
+    dfa.add_state(i == rest);
+    dfa.edges_[i] = {{0, 0x10ffff, (i + 1) % divisor}};
+  }
+  return dfa;
+}
+
 Dfa Dfa::intersect(const Dfa& other) const {
   Dfa dfa;
   std::map<std::pair<uint32_t, uint32_t>, uint32_t> known;
@@ -242,6 +251,22 @@ Dfa Dfa::complement() const {
   return dfa;
 }
 
+bool Dfa::empty() const {
+  std::vector<bool> seen(edges_.size());
+  std::vector<uint32_t> open = {0};
+  seen[0] = true;
+  while (!open.empty()) {
+    const uint32_t state = open.back();
+    open.pop_back();
+    if (accepts_[state]) return false;
+    for (const Edge& e : edges_[state]) {
+      if (!seen[e.to]) open.push_back(e.to);
+      seen[e.to] = true;
+    }
+  }
+  return true;
+}
+
 bool Dfa::matches(std::string_view utf8) const {
   uint32_t state = 0;
   for (size_t at = 0; at < utf8.size();) {
@@ -254,9 +279,11 @@ bool Dfa::matches(std::string_view utf8) const {
   return accepts_[state];
 }
 
-ExpressionId Dfa::expression(Rules& rules, Encoding encoding) const {
+ExpressionId Dfa::expression(Rules& rules, Encoding encoding, uint32_t min, uint32_t max) const {
+  if (min > max) return rules.never();
   Graph graph;
   graph.nodes = static_cast<uint32_t>(edges_.size());
+  graph.min = min, graph.max = max;
   for (uint32_t state = 0; state < edges_.size(); state++) {
     std::map<uint32_t, CodePointSet> by_place;
     for (const Edge& e : edges_[state]) by_place[e.to].add(e.first, e.last);

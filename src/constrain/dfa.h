@@ -22,11 +22,15 @@ class Dfa {
   static Dfa of(const Rules& rules, ExpressionId expression);
   // All texts of so many characters.
   static Dfa lengths(uint32_t min, uint32_t max);
+  // All texts whose number of characters, divided by `divisor`, leaves `rest`.
+  static Dfa lengths_modulo(uint32_t divisor, uint32_t rest);
   Dfa intersect(const Dfa& other) const;
   Dfa complement() const;
 
+  bool empty() const;  // no text at all
   bool matches(std::string_view utf8) const;
-  ExpressionId expression(Rules& rules, Encoding encoding) const;
+  // Its texts of min to max characters.
+  ExpressionId expression(Rules& rules, Encoding encoding, uint32_t min = 0, uint32_t max = unbounded) const;
 
  private:
   uint32_t add_state(bool accepts);

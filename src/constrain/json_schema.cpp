@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "constrain/json_form.h"
+#include "constrain/member_graph.h"
 #include "constrain/regex_syntax.h"
 #include "constrain/schema_shape.h"
 #include "constrain/schema_values.h"
@@ -16,8 +17,8 @@ namespace foretell::constrain {
 namespace {
 
 constexpr size_t most_rules = 200'000;
-constexpr size_t most_counted = 1'000'000;  // properties times counts of them
-constexpr size_t most_patterns = 6;         // for names of properties; their combinations are multiplied out
+constexpr size_t most_patterns = 6;     // for names of properties; their combinations are multiplied out
+constexpr uint32_t most_distinct = 64;  // names that the schema does not know, told apart
 
 class SchemaCompiler {
  public:
@@ -99,31 +100,39 @@ class SchemaCompiler {
 
   ExpressionId string(const Shape& shape) {
     if (shape.patterns.empty() && shape.formats.empty()) return form_.string(shape.min_length, shape.max_length);
-    const bool any_length = shape.min_length == 0 && shape.max_length == unbounded;
-    if (any_length && shape.patterns.size() + shape.formats.size() == 1) {
-      // One condition needs no automaton of its own.
-      if (shape.formats.empty())
-        return form_.quoted(regex(shape.patterns[0], document_.text(shape.patterns[0]), Match::Search));
-      (void)values_.format(shape.formats[0]);
-      return form_.quoted(regex(shape.formats[0], format_regex(document_.text(shape.formats[0])), Match::Whole));
+    if (shape.patterns.size() + shape.formats.size() == 1) {
+      // One condition needs no automaton of its own where its texts have the length in any case.
+      const ExpressionId content = shape.formats.empty() ? pattern(shape.patterns[0]) : format(shape.formats[0]);
+      const auto [least, most] = rules_.lengths(content);
+      if (least >= shape.min_length && most <= shape.max_length) return form_.quoted(content);
     }
-    return form_.quoted(with_place(shape.patterns.empty() ? shape.formats[0] : shape.patterns[0],
-                                   [&] { return content(shape).expression(rules_, Encoding::JsonString); }));
+    return form_.quoted(with_place(shape.patterns.empty() ? shape.formats[0] : shape.patterns[0], [&] {
+      return conditions(shape).expression(rules_, Encoding::JsonString, shape.min_length, shape.max_length);
+    }));
   }
 
-  // All conditions on a string together.
-  Dfa content(const Shape& shape) {
+  // All conditions on a string together, but for its length.
+  Dfa conditions(const Shape& shape) {
     Dfa dfa = Dfa::lengths(0, unbounded);
     for (const SchemaRef& place : shape.patterns) dfa = dfa.intersect(values_.pattern(place, document_.text(place)));
     for (const SchemaRef& place : shape.formats) dfa = dfa.intersect(values_.format(place));
+    return dfa;
+  }
+  Dfa content(const Shape& shape) {
+    Dfa dfa = conditions(shape);
     if (shape.min_length > shape.max_length) return dfa.intersect(dfa.complement());
     if (shape.min_length > 0 || shape.max_length != unbounded)
       dfa = dfa.intersect(Dfa::lengths(shape.min_length, shape.max_length));
     return dfa;
   }
 
-  ExpressionId regex(const SchemaRef& place, const std::string& text, Match match) {
-    return with_place(place, [&] { return parse_regex(rules_, text, match, Encoding::JsonString); });
+  ExpressionId pattern(const SchemaRef& place) {
+    const std::string& regex = document_.text(place);
+    return with_place(place, [&] { return parse_regex(rules_, regex, Match::Search, Encoding::JsonString); });
+  }
+  ExpressionId format(const SchemaRef& place) {
+    (void)values_.format(place);  // which knows it
+    return parse_regex(rules_, format_regex(document_.text(place)), Match::Whole, Encoding::JsonString);
   }
 
   ExpressionId array(const Shape& shape) {
@@ -160,8 +169,9 @@ class SchemaCompiler {
     return min == 0 ? rules_.choice({rules_.empty(), some}) : some;
   }
 
-  // The names that a schema speaks of, in its order, and behind them those that are only required.
-  std::vector<std::string> names(const Shape& shape) const {
+  // The names that a schema speaks of, in its order, and behind them those that are only required, and that
+  // propertyNames lists.
+  std::vector<std::string> names(const Shape& shape) {
     std::vector<std::string> result;
     std::unordered_set<std::string> seen;
     const auto add = [&](const std::string& name) {
@@ -172,43 +182,34 @@ class SchemaCompiler {
       for (const auto& [name, value] : (*object.schema)["properties"].items()) add(name);
     }
     for (const std::string& name : shape.required) add(name);
+    for (const SchemaRef& object : shape.objects) {
+      if (!object.schema->contains("propertyNames")) continue;
+      Conjunction schemas;
+      add_schema(schemas, object.at("propertyNames"));
+      const std::vector<Shape> ways = shapes_.shapes(schemas);
+      if (std::any_of(ways.begin(), ways.end(), [](const Shape& way) { return !way.listed; })) continue;
+      for (const Shape& way : ways) {
+        for (const OrderedJson* value : way.values) {
+          if (value->is_string()) add(value->get<std::string>());
+        }
+      }
+    }
     return result;
   }
 
   ExpressionId object(const Shape& shape) {
     const std::vector<std::string> listed = names(shape);
     const std::unordered_set<std::string> required(shape.required.begin(), shape.required.end());
-    const uint32_t most = shape.max_properties;
-    // How many properties there are so far is told apart up to `counted`.
-    const uint32_t counted = most == unbounded ? std::max(1U, shape.min_properties) : most;
-    if (most < shape.min_properties || most < required.size()) return rules_.never();
-    if ((listed.size() + 1) * (size_t{counted} + 1) > most_counted)
-      throw Error({.what = "an object has too many properties for its minProperties or maxProperties",
-                   .file = document_.source(),
-                   .expected = "at most " + std::to_string(most_counted) + " together"});
-    Graph graph;
-    graph.nodes = static_cast<uint32_t>((listed.size() + 1) * (size_t{counted} + 1));
-    const auto node = [counted](size_t property, uint32_t count) {
-      return static_cast<uint32_t>(property * (size_t{counted} + 1)) + count;
-    };
-    const auto add_edges = [&](size_t from, size_t to, ExpressionId member) {
-      const ExpressionId more = rules_.sequence({form_.comma(), member});
-      for (uint32_t count = 0; count <= counted; count++) {
-        const bool full = count == counted;
-        if (full && most != unbounded) continue;
-        graph.edges.push_back({node(from, count), node(to, full ? count : count + 1), count == 0 ? member : more});
-      }
-    };
-    for (size_t i = 0; i < listed.size(); i++) {
-      add_edges(i, i + 1, member(shape, listed[i]));
-      if (required.contains(listed[i])) continue;
-      for (uint32_t count = 0; count <= counted; count++)
-        graph.edges.push_back({node(i, count), node(i + 1, count), rules_.empty()});
+    if (shape.max_properties < shape.min_properties || shape.max_properties < required.size()) return rules_.never();
+    MemberGraph graph(rules_, form_, listed.size(), shape.min_properties, shape.max_properties, document_.source());
+    for (size_t i = 0; i < listed.size(); i++)
+      graph.add_listed(i, member(shape, listed[i]), required.contains(listed[i]));
+    graph.add_others(other_members(shape, listed, Dfa::lengths(0, unbounded)));
+    const uint32_t least = shape.min_properties;
+    if (least >= 2 && least <= most_distinct) {
+      graph.add_distinct([&](uint32_t i) { return other_members(shape, listed, Dfa::lengths_modulo(least, i)); });
     }
-    add_edges(listed.size(), listed.size(), other_members(shape, listed));
-    for (uint32_t count = shape.min_properties; count <= counted; count++)
-      graph.finals.push_back(node(listed.size(), count));
-    return rules_.sequence({rules_.literal("{"), rules_.graph(std::move(graph)), rules_.literal("}")});
+    return std::move(graph).expression();
   }
 
   // A property that the schema names.
@@ -223,8 +224,8 @@ class SchemaCompiler {
     return form_.member(form_.quoted(form_.content(name)), schema(schemas));
   }
 
-  // Properties that it does not name.
-  ExpressionId other_members(const Shape& shape, const std::vector<std::string>& listed) {
+  // Properties that it does not name, with those of the names that are among `such`.
+  ExpressionId other_members(const Shape& shape, const std::vector<std::string>& listed, const Dfa& such) {
     std::vector<std::pair<SchemaRef, std::string>> patterns;
     std::vector<const SchemaRef*> limited;  // the schemas with propertyNames
     for (const SchemaRef& object : shape.objects) {
@@ -236,9 +237,11 @@ class SchemaCompiler {
           patterns.emplace_back(object.at("patternProperties"), pattern);
       }
     }
-    if (listed.empty() && patterns.empty() && limited.empty())
+    const bool all = such.complement().empty();
+    if (all && listed.empty() && patterns.empty() && limited.empty())
       return form_.member(form_.string(), schema(property_schemas(shape, unlisted_, {})));
     Dfa names = name_dfa(listed).complement();
+    if (!all) names = names.intersect(such);
     for (const SchemaRef* object : limited) names = names.intersect(name_dfa(object->at("propertyNames")));
     if (patterns.size() > most_patterns)
       document_.fail(patterns[0].first, "patternProperties has too many patterns",

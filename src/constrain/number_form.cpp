@@ -78,6 +78,10 @@ class NumberAutomaton {
         throw Error({.what = "multipleOf is too fine or too large",
                      .expected = "at most " + std::to_string(finest_grid) + " times its last digit"});
     }
+    for (; grid_ % 10 == 0 && grid_digits_ > 0; grid_digits_--) grid_ /= 10;
+    if (!form_.fractions) {  // a whole number is a multiple of 0.75 where it is one of 3
+      for (; grid_digits_ > 0; grid_digits_--) grid_ /= std::gcd(grid_, uint64_t{10});
+    }
     if (!form_.multiples_of.empty()) fraction_ = grid_digits_;
   }
 

@@ -31,6 +31,7 @@ void Recognizer::forget() {
   infos_.clear();
   rows_.clear();
   known_states_.clear();
+  known_kinds_.clear();
   clear_seen();
   add(bottom, automaton_.start());
   close();
@@ -49,11 +50,29 @@ uint32_t Recognizer::push(uint32_t below, uint32_t place, uint32_t count) {
     const Automaton::Loop& loop = automaton_.loops()[place];
     const uint32_t rounds = count - 1;
     cost += automaton_.cost(loop.exit);
-    if (rounds < loop.min) cost += uint64_t{loop.min - rounds} * automaton_.cost(loop.body);
+    if (!loop.graph && rounds < loop.min) cost += uint64_t{loop.min - rounds} * automaton_.cost(loop.body);
   }
-  stacks_.push_back({below, place, count, Automaton::sum(cost, 0)});
-  candidates.push_back(static_cast<uint32_t>(stacks_.size() - 1));
-  return candidates.back();
+  const auto stack = static_cast<uint32_t>(stacks_.size());
+  stacks_.push_back({below, place, count, Automaton::sum(cost, 0), stack});
+  candidates.push_back(stack);
+  const uint32_t like_below = stacks_[below].like, like_count = like(place, count);
+  if (like_below != below || like_count != count) {
+    const uint32_t like = push(like_below, place, like_count);
+    stacks_[stack].like = like;
+  }
+  return stack;
+}
+
+// Counts far from their limits need not be told apart: each round and each step reads a byte, and those that read none
+// can be left out.
+uint32_t Recognizer::like(uint32_t place, uint32_t count) const {
+  if (count == 0) return 0;
+  const Automaton::Loop& loop = automaton_.loops()[place];
+  const uint32_t rounds = count - 1;
+  if (loop.graph) return automaton_.counted_graph(loop).ways.like(rounds, near) + 1;
+  if (loop.max != unbounded && loop.max - rounds <= near) return count;
+  if (rounds >= loop.min) return loop.min + 1;
+  return loop.min - rounds > near ? 1 : count;
 }
 
 // Remembers a way to look at, once.
@@ -99,14 +118,44 @@ void Recognizer::enter_loop(uint32_t number, uint32_t rounds, uint32_t below) {
   if (rounds >= loop.min) add(below, loop.exit);
 }
 
+// At a node of a counted graph after so many steps.
+void Recognizer::enter_node(uint32_t number, uint32_t node, uint32_t steps, uint32_t below) {
+  const Automaton::Loop& loop = automaton_.loops()[number];
+  const Automaton::Counted& graph = automaton_.counted_graph(loop);
+  if (graph.ways.going_on(node, steps) != CountedGraph::infinite)
+    add(push(below, number, steps + 1), graph.nodes[node]);
+  if (graph.ways.ends(node, steps)) add(below, loop.exit);
+}
+
 // At the end of a part.
-void Recognizer::leave(uint32_t stack) {
-  if (stack == bottom) {
+void Recognizer::leave(const Way& way) {
+  if (way.stack == bottom) {
     accepts_ = true;
     return;
   }
-  const Stack top = stacks_[stack];
-  top.count == 0 ? add(top.below, top.place) : enter_loop(top.place, top.count - 1, top.below);
+  const Stack top = stacks_[way.stack];
+  if (top.count == 0) return add(top.below, top.place);
+  const Automaton::Loop& loop = automaton_.loops()[top.place];
+  if (!loop.graph) return enter_loop(top.place, top.count - 1, top.below);
+  enter_node(top.place, automaton_.node(way.state), automaton_.counted_graph(loop).ways.next(top.count - 1), top.below);
+}
+
+// The fewest bytes from a state to the end of the text.
+uint32_t Recognizer::cost(uint32_t state, const Stack& top) const {
+  const uint32_t node = automaton_.node(state);
+  if (node == Automaton::no_node) return Automaton::sum(automaton_.cost(state), top.cost);
+  const Automaton::Counted& graph = automaton_.counted_graph(automaton_.loops()[top.place]);
+  const uint32_t steps = top.count - 1;
+  if (graph.nodes[node] == state) return Automaton::sum(graph.ways.going_on(node, steps), top.cost);
+  return Automaton::sum(uint64_t{automaton_.cost(state)} + graph.ways.cost(node, graph.ways.next(steps)), top.cost);
+}
+
+// A byte was read to this state: whether the steps that are left are enough from there on.
+bool Recognizer::leads_on(uint32_t state, const Stack& top) const {
+  const uint32_t node = automaton_.node(state);
+  if (node == Automaton::no_node) return true;
+  const CountedGraph& ways = automaton_.counted_graph(automaton_.loops()[top.place]).ways;
+  return ways.cost(node, ways.next(top.count - 1)) != CountedGraph::infinite;
 }
 
 // Follows what reads nothing from the open ways, and gives the state of those that read a byte.
@@ -116,7 +165,7 @@ Recognizer::State Recognizer::close() {
   while (!open_.empty()) {
     const Way way = open_.back();
     open_.pop_back();
-    if (automaton_.is_end(way.state)) leave(way.stack);
+    if (automaton_.is_end(way.state)) leave(way);
     bool reads = false;
     for (const Move& move : automaton_.moves(way.state)) {
       switch (move.kind) {
@@ -130,7 +179,10 @@ Recognizer::State Recognizer::close() {
           add(automaton_.is_end(move.to) ? way.stack : push(way.stack, move.to, 0), move.target);
           break;
         case Move::Kind::Loop:
-          enter_loop(move.target, 0, way.stack);
+          if (automaton_.loops()[move.target].graph)
+            enter_node(move.target, 0, 0, way.stack);
+          else
+            enter_loop(move.target, 0, way.stack);
           break;
       }
     }
@@ -165,13 +217,15 @@ Recognizer::State Recognizer::number_of(std::vector<Way>& ways, bool accepts) {
     if (this->accepts(s) == accepts && std::ranges::equal(this->ways(s), ways)) return s;
   }
   Info info{.first = ways_.size(), .count = static_cast<uint32_t>(ways.size()), .accepts = accepts};
-  info.cost = accepts ? 0 : Automaton::huge;
+  info.ways_cost = Automaton::huge;
   for (const Way& way : ways) {
-    const uint32_t cost = Automaton::sum(automaton_.cost(way.state), stacks_[way.stack].cost);
-    info.cost = std::min(info.cost, cost);
+    const uint32_t cost = this->cost(way.state, stacks_[way.stack]);
+    info.ways_cost = std::min(info.ways_cost, cost);
     const uint32_t plain = plain_characters_at(way);
-    if (plain > info.plain) info.plain = plain, info.plain_cost = cost;
+    if (plain > info.plain || (plain == info.plain && cost < info.plain_cost))
+      info.plain = plain, info.plain_cost = cost;
   }
+  info.cost = accepts ? 0 : info.ways_cost;
   ways_.insert(ways_.end(), ways.begin(), ways.end());
   infos_.push_back(info);
   rows_.resize(rows_.size() + automaton_.byte_classes(), unknown);
@@ -179,11 +233,31 @@ Recognizer::State Recognizer::number_of(std::vector<Way>& ways, bool accepts) {
   return candidates.back();
 }
 
+uint32_t Recognizer::kind(State state) {
+  Info& info = infos_[index(state)];
+  if (info.kind) return *info.kind;
+  constexpr uint32_t large = 1 << 30;  // costs of which sums might be cut off
+  Kind key = {{UINT64_MAX, info.accepts ? 1U : 0U}};
+  for (const Way& way : ways(state)) {
+    const uint32_t cost = this->cost(way.state, stacks_[way.stack]);
+    if (cost > large) {
+      key = {{UINT64_MAX, static_cast<uint32_t>(state) + 2}};  // like no other
+      break;
+    }
+    key.emplace_back(uint64_t{stacks_[way.stack].like} << 32 | way.state, cost - info.ways_cost);
+  }
+  std::sort(key.begin(), key.end());
+  return *(info.kind =
+               known_kinds_.try_emplace(std::move(key), static_cast<uint32_t>(known_kinds_.size())).first->second);
+}
+
 Recognizer::State Recognizer::find_next(State state, uint8_t byte) {
   open_.clear();
   for (const Way& way : ways(state)) {
     for (const Move& move : automaton_.moves(way.state)) {
-      if (move.kind == Move::Kind::Byte && move.first <= byte && byte <= move.last) add(way.stack, move.to);
+      if (move.kind == Move::Kind::Byte && move.first <= byte && byte <= move.last &&
+          leads_on(move.to, stacks_[way.stack]))
+        add(way.stack, move.to);
     }
   }
   const State found = close();
@@ -195,7 +269,7 @@ std::optional<uint8_t> Recognizer::only_byte(State state) const {
   std::optional<uint8_t> only;
   for (const Way& way : ways(state)) {
     for (const Move& move : automaton_.moves(way.state)) {
-      if (move.kind != Move::Kind::Byte) continue;
+      if (move.kind != Move::Kind::Byte || !leads_on(move.to, stacks_[way.stack])) continue;
       if (move.first != move.last || (only && *only != move.first)) return {};
       only = move.first;
     }
@@ -203,12 +277,29 @@ std::optional<uint8_t> Recognizer::only_byte(State state) const {
   return only;
 }
 
+// The move that starts a shortest way.
+const Move& Recognizer::best_move(uint32_t state, const Stack& top) const {
+  const uint32_t node = automaton_.node(state);
+  if (node == Automaton::no_node) return automaton_.best_move(state);
+  const Automaton::Counted& graph = automaton_.counted_graph(automaton_.loops()[top.place]);
+  if (graph.nodes[node] != state) return automaton_.best_move(state);
+  // Which step is best depends on how many are left.
+  const std::span<const Move> moves = automaton_.moves(state);
+  const Move* best = &moves.front();
+  uint32_t least = UINT32_MAX;
+  for (const Move& move : moves) {
+    if (!leads_on(move.to, top)) continue;
+    if (const uint32_t found = cost(move.to, top); found < least) least = found, best = &move;
+  }
+  return *best;
+}
+
 std::string Recognizer::shortest(State state) const {
   if (accepts(state)) return {};
   Way best{};
   uint32_t least = UINT32_MAX;
   for (const Way& way : ways(state)) {
-    const uint32_t cost = Automaton::sum(automaton_.cost(way.state), stacks_[way.stack].cost);
+    const uint32_t cost = this->cost(way.state, stacks_[way.stack]);
     if (cost < least) least = cost, best = way;
   }
   // The stack, from the bottom to the top, as it changes on the way.
@@ -222,15 +313,27 @@ std::string Recognizer::shortest(State state) const {
     stack.push_back({.place = number, .count = rounds + 2});
     return loop.body;
   };
+  const auto step_on = [&](uint32_t number, uint32_t node, uint32_t steps) {
+    const Automaton::Loop& loop = automaton_.loops()[number];
+    const Automaton::Counted& graph = automaton_.counted_graph(loop);
+    if (graph.ways.ends(node, steps)) return loop.exit;
+    stack.push_back({.place = number, .count = steps + 1});
+    return graph.nodes[node];
+  };
   for (uint32_t at = best.state;;) {
     if (automaton_.is_end(at)) {
       if (stack.empty()) return text;
       const Stack top = stack.back();
       stack.pop_back();
-      at = top.count == 0 ? top.place : loop_on(top.place, top.count - 1);
+      if (top.count == 0)
+        at = top.place;
+      else if (const auto& loop = automaton_.loops()[top.place]; loop.graph)
+        at = step_on(top.place, automaton_.node(at), automaton_.counted_graph(loop).ways.next(top.count - 1));
+      else
+        at = loop_on(top.place, top.count - 1);
       continue;
     }
-    const Move& move = automaton_.best_move(at);
+    const Move& move = stack.empty() ? automaton_.best_move(at) : best_move(at, stack.back());
     switch (move.kind) {
       case Move::Kind::Byte: {
         const auto inside = [&move](uint8_t c) { return move.first <= c && c <= move.last; };
@@ -246,7 +349,7 @@ std::string Recognizer::shortest(State state) const {
         at = move.target;
         break;
       case Move::Kind::Loop:
-        at = loop_on(move.target, 0);
+        at = automaton_.loops()[move.target].graph ? step_on(move.target, 0, 0) : loop_on(move.target, 0);
         break;
     }
   }

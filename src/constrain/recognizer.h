@@ -6,11 +6,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "constrain/automaton.h"
@@ -46,6 +48,11 @@ class Recognizer {
   // At least so many plain characters may follow, whichever, and an end is never further than `plain_cost` bytes then.
   uint32_t plain(State state) const { return infos_[index(state)].plain; }
   uint32_t plain_cost(State state) const { return infos_[index(state)].plain_cost; }
+  // States of one kind are told apart by no text of up to `near` bytes; and if such a text adds c bytes to the least
+  // cost of the ways to go on (ways_cost(), without an end here) after one of them, it does so after the others.
+  static constexpr uint32_t near = 16;
+  uint32_t kind(State state);
+  uint32_t ways_cost(State state) const { return infos_[index(state)].ways_cost; }
   // One of the shortest ways to complete the text. Its size is cost(), which should not be huge.
   std::string shortest(State state) const;
 
@@ -63,6 +70,7 @@ class Recognizer {
     uint32_t place = 0;  // the state to go on at, or the loop to come back to
     uint32_t count = 0;  // 0: a call; else the rounds begun, and one
     uint32_t cost = 0;   // the fewest bytes from the top's end to the end of the text
+    uint32_t like = 0;   // a stack that no text of up to `near` bytes tells apart from this one
   };
   struct Way {  // a state and the stack under it
     uint32_t stack, state;
@@ -71,8 +79,9 @@ class Recognizer {
   struct Info {
     size_t first = 0;  // of its ways
     uint32_t count = 0;
-    uint32_t cost = 0;
+    uint32_t cost = 0, ways_cost = 0;
     uint32_t plain = 0, plain_cost = 0;
+    std::optional<uint32_t> kind = {};
     bool accepts = false;
   };
 
@@ -85,13 +94,18 @@ class Recognizer {
   }
   State find_next(State state, uint8_t byte);
   uint32_t push(uint32_t below, uint32_t place, uint32_t count);
+  uint32_t like(uint32_t place, uint32_t count) const;
   void enter_loop(uint32_t loop, uint32_t rounds, uint32_t below);
-  void leave(uint32_t stack);
+  void enter_node(uint32_t loop, uint32_t node, uint32_t steps, uint32_t below);
+  void leave(const Way& way);
   void add(uint32_t stack, uint32_t state);
   void clear_seen();
   State close();
   State number_of(std::vector<Way>& ways, bool accepts);
   uint32_t plain_characters_at(const Way& way) const;
+  uint32_t cost(uint32_t state, const Stack& top) const;
+  bool leads_on(uint32_t state, const Stack& top) const;
+  const Automaton::Move& best_move(uint32_t state, const Stack& top) const;
 
   Automaton automaton_;
   std::vector<Stack> stacks_;
@@ -100,6 +114,8 @@ class Recognizer {
   std::vector<Info> infos_;                                        // of the states
   std::vector<State> rows_;                                        // [states, byte classes]
   std::unordered_map<uint64_t, std::vector<State>> known_states_;  // by the hash of their ways
+  using Kind = std::vector<std::pair<uint64_t, uint32_t>>;         // ways with what they cost more than the cheapest
+  std::map<Kind, uint32_t> known_kinds_;
 
   // Work space of find_next().
   std::vector<Way> open_, found_;

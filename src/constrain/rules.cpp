@@ -1,6 +1,9 @@
 #include "constrain/rules.h"
 
+#include <algorithm>
+
 #include "foretell/error.h"
+#include "tokenizer/utf8.h"
 
 namespace foretell::constrain {
 namespace {
@@ -60,6 +63,41 @@ ExpressionId Rules::repeat(ExpressionId part, uint32_t min, uint32_t max) {
   if (part == never()) return min == 0 ? empty() : never();
   if (min == 1 && max == 1) return part;
   return add({.kind = Expression::Kind::Repeat, .min = min, .max = max, .parts = {part}});
+}
+
+std::pair<uint32_t, uint32_t> Rules::lengths(ExpressionId id) const {
+  const auto cut = [](uint64_t n) { return static_cast<uint32_t>(std::min<uint64_t>(n, unbounded)); };
+  const Expression& e = expressions_[id];
+  switch (e.kind) {
+    case Expression::Kind::Literal: {
+      const uint32_t count = cut(tokenization::count_characters(literal_of(e)));
+      return {count, count};
+    }
+    case Expression::Kind::Characters:
+      return {1, 1};
+    case Expression::Kind::Sequence: {
+      uint64_t least = 0, most = 0;
+      for (const ExpressionId part : e.parts) {
+        const auto [fewest, longest] = lengths(part);
+        least = cut(least + fewest), most = cut(most + longest);
+      }
+      return {cut(least), cut(most)};
+    }
+    case Expression::Kind::Choice: {
+      std::pair<uint32_t, uint32_t> range = {unbounded, 0};
+      for (const ExpressionId part : e.parts) {
+        const auto [fewest, longest] = lengths(part);
+        range = {std::min(range.first, fewest), std::max(range.second, longest)};
+      }
+      return range;
+    }
+    case Expression::Kind::Repeat: {
+      const auto [fewest, longest] = lengths(e.parts[0]);
+      return {cut(uint64_t{fewest} * e.min), cut(uint64_t{longest} * e.max)};
+    }
+    default:
+      return {0, unbounded};
+  }
 }
 
 ExpressionId Rules::graph(Graph graph) {

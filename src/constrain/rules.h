@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "constrain/code_points.h"
@@ -40,7 +41,8 @@ struct Expression {
   std::vector<ExpressionId> parts = {};
 };
 
-// An automaton whose edges are expressions: a text goes from node 0 to a final one.
+// An automaton whose edges are expressions: a text goes from node 0 to a final one, in min to max steps. Where these
+// are limited, all edges are Characters.
 struct Graph {
   struct Edge {
     uint32_t from, to;
@@ -49,6 +51,7 @@ struct Graph {
   uint32_t nodes = 1;
   std::vector<Edge> edges;
   std::vector<uint32_t> finals;
+  uint32_t min = 0, max = unbounded;
 };
 
 struct Rule {
@@ -73,6 +76,10 @@ class Rules {
   RuleId add_rule(std::string name);
   void define(RuleId id, ExpressionId body) { rules_[id].body = body; }
   void set_root(ExpressionId root) { root_ = root; }
+
+  // The fewest and the most characters of the expression's texts, where it has no rules or graphs; very many are
+  // unbounded.
+  std::pair<uint32_t, uint32_t> lengths(ExpressionId id) const;
 
   ExpressionId root() const { return root_; }
   const Expression& operator[](ExpressionId id) const { return expressions_[id]; }

@@ -40,9 +40,14 @@ bool lists_value(const Shape& shape, const OrderedJson& value) {
   return !apart(shape.least, here) && !apart(here, shape.most);
 }
 
-bool has_patterns(const Shape& shape) {
-  return std::any_of(shape.objects.begin(), shape.objects.end(),
-                     [](const SchemaRef& object) { return object.schema->contains("patternProperties"); });
+// What the property has to be valid by in any case, where names may match patterns that are not looked at here.
+Conjunction certain_schemas(const Shape& shape, const std::string& name) {
+  Shape known;
+  for (const SchemaRef& object : shape.objects) {
+    const bool listed = object.schema->contains("properties") && (*object.schema)["properties"].contains(name);
+    if (listed || !object.schema->contains("patternProperties")) known.objects.push_back(object);
+  }
+  return property_schemas(known, name, [](const SchemaRef&, const std::string&) { return false; });
 }
 
 bool requires_property(const Shape& shape, const std::string& name) {
@@ -79,13 +84,11 @@ bool ShapeReader::disjoint(const Shape& a, const Shape& b, int deep) const {
   }
   if ((both & Object) == 0) return true;
   if (a.min_properties > b.max_properties || b.min_properties > a.max_properties) return true;
-  if (has_patterns(a) || has_patterns(b)) return false;
-  const auto none = [](const SchemaRef&, const std::string&) { return false; };
   for (const auto& [one, other] : {std::pair{&a, &b}, std::pair{&b, &a}}) {
     for (const std::string& name : one->required) {
-      const Conjunction theirs = property_schemas(*other, name, none);
+      const Conjunction theirs = certain_schemas(*other, name);
       if (shapes(theirs).empty()) return true;
-      if (requires_property(*other, name) && disjoint(property_schemas(*one, name, none), theirs, deep)) return true;
+      if (requires_property(*other, name) && disjoint(certain_schemas(*one, name), theirs, deep)) return true;
     }
   }
   return false;

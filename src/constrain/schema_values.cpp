@@ -1,6 +1,7 @@
 #include "constrain/schema_values.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "constrain/regex_syntax.h"
 #include "constrain/string_formats.h"
@@ -17,6 +18,12 @@ bool is_kind(const OrderedJson& value, const OrderedJson& kind) {
   if (kind == "integer") return value.is_number() && Decimal::of(value).fraction.empty();
   if (kind == "number") return value.is_number();
   return kind == value.type_name();
+}
+
+// Whether the value is not only equal to one of the list's, but that one.
+bool is_entry(const OrderedJson& list, const OrderedJson& value) {
+  constexpr std::less<> before;
+  return !list.empty() && !before(&value, &list.front()) && !before(&list.back(), &value);
 }
 
 // The rest of |a| / b is nothing: in whole numbers, digit by digit.
@@ -100,7 +107,8 @@ bool SchemaValues::valid(const OrderedJson& value, Keyword keyword, const Schema
       return is_kind(value, *operand.schema) ||
              (value.is_null() && schema.schema->contains("nullable") && *schema.at("nullable").schema == true);
     case Keyword::Enum:
-      return std::any_of(operand.schema->begin(), operand.schema->end(),
+      return is_entry(*operand.schema, value) ||
+             std::any_of(operand.schema->begin(), operand.schema->end(),
                          [&value](const OrderedJson& v) { return same_value(v, value); });
     case Keyword::Const:
       return same_value(*operand.schema, value);

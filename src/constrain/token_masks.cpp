@@ -21,90 +21,142 @@ TokenMasks::TokenMasks(Recognizer& recognizer, const Vocabulary& vocabulary, std
   for (const TokenId id : end_ids_) ids = std::max(ids, static_cast<size_t>(id) + 1);
   words_ = (ids + 63) / 64;
   plain_bits_.resize(words_);
-  set(plain_bits_, vocabulary.plain().tokens());
+  for (const Vocabulary::Part& part : vocabulary.parts()) {
+    if (part.plain && part.near) set(plain_bits_, part.trie.tokens());
+  }
   states_.resize(vocabulary.longest() + 1);
+}
+
+size_t TokenMasks::memory() const {
+  size_t bytes = near_masks_.size() * (words_ * sizeof(uint64_t) + 128) + completions_.size() * 128;
+  return bytes + (far_tokens_.size() + most_tokens_.size()) * 64 + far_ids_ * sizeof(TokenId);
+}
+
+void TokenMasks::forget() {
+  near_masks_.clear();
+  far_tokens_.clear();
+  far_ids_ = 0;
+  most_tokens_.clear();
+  completions_.clear();
 }
 
 void TokenMasks::allow_ends(State state, TokenBits& bits) const {
   if (recognizer_.accepts(state)) set(bits, end_ids_);
 }
 
-// Tries the nodes from `first` to `end` after states_[depth of first - 1]. `plain`: the trie holds plain tokens alone,
+// Tries the nodes from `first` to `end` after states_[depth of first - 1]. `plain`: the part holds plain tokens alone,
 // and a whole subtree may be allowed where the state takes so many plain characters.
-// allow(first, end, state, left): the tokens of the nodes from first to end; `left` bytes complete the text after each.
+// allow(first, end, state, whole): the tokens of the nodes from first to end, behind the state; where `whole` is false
+// they go on from there with plain characters.
 template <class Allow>
 void TokenMasks::walk(const TokenTrie& trie, uint32_t first, uint32_t end, bool plain, Allow&& allow) {
   const std::span<const TokenTrie::Node> nodes = trie.nodes();
   for (uint32_t i = first; i < end;) {
     const TokenTrie::Node& node = nodes[i];
     const State state = recognizer_.next(states_[node.depth - 1UL], node.byte);
+    nodes_tried_++;
     if (state == Recognizer::dead) {
       i = node.next;
     } else if (plain && node.characters > 0 && recognizer_.plain(state) >= node.characters && node.characters != 255) {
-      allow(i, node.next, state, std::max(recognizer_.cost(state), recognizer_.plain_cost(state) + open_character));
+      allow(i, node.next, state, false);
       i = node.next;
     } else {
-      if (nodes[i + 1].tokens != node.tokens) allow(i, i + 1, state, recognizer_.cost(state));
+      if (nodes[i + 1].tokens != node.tokens) allow(i, i + 1, state, true);
       states_[node.depth] = state;
       i++;
     }
   }
 }
 
-TokenMasks::Mask& TokenMasks::find_mask(State state) {
-  std::unique_ptr<Mask>& known = masks_[state];
-  if (known) return *known;
-  auto mask = std::make_unique<Mask>();
-  const TokenTrie &plain = vocabulary_.plain(), &other = vocabulary_.other();
-  const auto end_of = [](const TokenTrie& trie) { return static_cast<uint32_t>(trie.nodes().size() - 1); };
+// All tokens after a state, without shortcuts: allow(tokens, state behind them).
+template <class Allow>
+void TokenMasks::walk_all(State state, Allow&& allow) {
   states_[0] = state;
-  const uint32_t characters = plain.nodes()[0].characters;
-  const bool all_plain = recognizer_.plain(state) >= characters && characters != 255;
-  if (all_plain) {
-    mask->bits = plain_bits_;
-    mask->most_left = recognizer_.plain_cost(state) + open_character;
-  } else {
-    mask->bits.resize(words_);
+  for (const Vocabulary::Part& part : vocabulary_.parts()) {
+    const auto tokens_of = [&](uint32_t first, uint32_t end, State after, bool) {
+      allow(part.trie.tokens_of(first, end), after);
+    };
+    walk(part.trie, 1, part.trie.end(), false, tokens_of);
   }
-  for (const TokenTrie* trie : {&plain, &other}) {
-    if (trie == &plain && all_plain) continue;
-    walk(*trie, 1, end_of(*trie), trie == &plain, [&](uint32_t first, uint32_t end, State, uint32_t left) {
-      set(mask->bits, trie->tokens_of(first, end));
-      mask->most_left = std::max(mask->most_left, left);
+}
+
+const TokenMasks::Mask& TokenMasks::mask(State state) {
+  const NearMask& near = near_mask(state);
+  const FarTokens& far = far_tokens(state);
+  mask_.bits = near.bits;
+  set(mask_.bits, far.ids);
+  allow_ends(state, mask_.bits);
+  mask_.most_left = far.most_left;
+  if (near.most_left != INT64_MIN)
+    mask_.most_left = std::max(mask_.most_left, int64_t{recognizer_.ways_cost(state)} + near.most_left);
+  return mask_;
+}
+
+// The bytes that complete the text after the tokens that walk() allows, at most.
+int64_t TokenMasks::left_behind(State after, bool whole) const {
+  const int64_t here = recognizer_.accepts(after) ? INT64_MIN : int64_t{recognizer_.ways_cost(after)};
+  return whole ? here : std::max(here, int64_t{recognizer_.plain_cost(after)} + open_character);
+}
+
+const TokenMasks::NearMask& TokenMasks::near_mask(State state) {
+  const auto [known, added] = near_masks_.try_emplace(recognizer_.kind(state));
+  NearMask& mask = known->second;
+  if (!added) return mask;
+  const int64_t ways_cost = recognizer_.ways_cost(state);
+  states_[0] = state;
+  mask.bits.resize(words_);
+  for (const Vocabulary::Part& part : vocabulary_.parts()) {
+    if (!part.near) continue;
+    const uint32_t characters = part.trie.nodes()[0].characters;
+    if (part.plain && recognizer_.plain(state) >= characters && characters != 255) {
+      mask.bits = plain_bits_;
+      mask.most_left = int64_t{recognizer_.plain_cost(state)} + open_character - ways_cost;
+      continue;
+    }
+    walk(part.trie, 1, part.trie.end(), part.plain, [&](uint32_t first, uint32_t end, State after, bool whole) {
+      set(mask.bits, part.trie.tokens_of(first, end));
+      const int64_t left = left_behind(after, whole);
+      if (left != INT64_MIN) mask.most_left = std::max(mask.most_left, left - ways_cost);
     });
   }
-  allow_ends(state, mask->bits);
-  known = std::move(mask);
-  return *known;
+  return mask;
+}
+
+const TokenMasks::FarTokens& TokenMasks::far_tokens(State state) {
+  const auto [known, added] = far_tokens_.try_emplace(state);
+  FarTokens& far = known->second;
+  if (!added) return far;
+  states_[0] = state;
+  for (const Vocabulary::Part& part : vocabulary_.parts()) {
+    if (part.near) continue;
+    walk(part.trie, 1, part.trie.end(), part.plain, [&](uint32_t first, uint32_t end, State after, bool whole) {
+      const auto tokens = part.trie.tokens_of(first, end);
+      far.ids.insert(far.ids.end(), tokens.begin(), tokens.end());
+      far.most_left = std::max(far.most_left, left_behind(after, whole));
+    });
+  }
+  far_ids_ += far.ids.size();
+  return far;
 }
 
 int64_t TokenMasks::most_tokens(State state) {
-  Mask& mask = find_mask(state);
-  if (mask.most_tokens) return *mask.most_tokens;
+  const auto [known, added] = most_tokens_.try_emplace(state, 0);
+  if (!added) return known->second;
   int64_t most = 0;
   State last = Recognizer::dead;
-  states_[0] = state;
-  for (const TokenTrie* trie : {&vocabulary_.plain(), &vocabulary_.other()}) {
-    const auto end = static_cast<uint32_t>(trie->nodes().size() - 1);
-    walk(*trie, 1, end, false, [&](uint32_t, uint32_t, State after, uint32_t) {
-      if (std::exchange(last, after) == after) return;
-      const auto& tokens = completion(after);
-      most = std::max(most, tokens ? static_cast<int64_t>(tokens->size()) : INT64_MAX);
-    });
-  }
-  mask.most_tokens = most;
-  return most;
+  walk_all(state, [&](std::span<const TokenId>, State after) {
+    if (std::exchange(last, after) == after) return;
+    const auto& tokens = completion(after);
+    most = std::max(most, tokens ? static_cast<int64_t>(tokens->size()) : INT64_MAX);
+  });
+  return known->second = most;
 }
 
 void TokenMasks::filter(State state, int64_t left, TokenBits& bits) {
   bits.assign(words_, 0);
-  states_[0] = state;
-  for (const TokenTrie* trie : {&vocabulary_.plain(), &vocabulary_.other()}) {
-    const auto end = static_cast<uint32_t>(trie->nodes().size() - 1);
-    walk(*trie, 1, end, false, [&](uint32_t first, uint32_t last, State after, uint32_t) {
-      if (can_complete(after, left)) set(bits, trie->tokens_of(first, last));
-    });
-  }
+  walk_all(state, [&](std::span<const TokenId> tokens, State after) {
+    if (can_complete(after, left)) set(bits, tokens);
+  });
   allow_ends(state, bits);
 }
 
@@ -124,18 +176,19 @@ bool TokenMasks::can_complete(State state, int64_t left) {
 }
 
 bool TokenMasks::reaches_beyond(State state, std::string_view text) {
-  for (const TokenTrie* trie : {&vocabulary_.plain(), &vocabulary_.other()}) {
+  for (const Vocabulary::Part& part : vocabulary_.parts()) {
     uint32_t node = 0;
     State after = state;
     for (size_t i = 0; i < text.size(); i++) {
-      node = trie->child(node, static_cast<uint8_t>(text[i]));
+      node = part.trie.child(node, static_cast<uint8_t>(text[i]));
       if (node == 0) break;
       after = recognizer_.next(after, static_cast<uint8_t>(text[i]));
     }
     if (node == 0 || after == Recognizer::dead) continue;
     bool found = false;
     states_[text.size()] = after;
-    walk(*trie, node + 1, trie->nodes()[node].next, false, [&](uint32_t, uint32_t, State, uint32_t) { found = true; });
+    walk(part.trie, node + 1, part.trie.nodes()[node].next, false,
+         [&](uint32_t, uint32_t, State, bool) { found = true; });
     if (found) return true;
   }
   return false;

@@ -23,11 +23,10 @@ class TokenMasks {
 
   struct Mask {
     TokenBits bits;
-    uint32_t most_left = 0;                   // after each of the tokens, this many bytes complete the text
-    std::optional<int64_t> most_tokens = {};  // and this many tokens, where that was asked for
+    int64_t most_left = 0;  // after each of the tokens, this many bytes complete the text
   };
-  // Valid until forget().
-  const Mask& mask(State state) { return find_mask(state); }
+  // Valid until the next call.
+  const Mask& mask(State state);
   // So many tokens complete the text after each of the mask's tokens.
   int64_t most_tokens(State state);
   // Those tokens of the mask after which `left` tokens can complete the text.
@@ -39,23 +38,43 @@ class TokenMasks {
   // Whether one of the tokens that begin with `text`, read from `state` on, and go further is allowed.
   bool reaches_beyond(State state, std::string_view text);
 
-  size_t memory() const { return masks_.size() * (words_ * sizeof(uint64_t) + 128) + completions_.size() * 128; }
-  void forget() { masks_.clear(), completions_.clear(); }
+  size_t memory() const;
+  void forget();
+  size_t nodes_tried() const { return nodes_tried_; }  // of the tries, so far
 
  private:
+  // For the tokens of up to Recognizer::near bytes, which all states of one kind have in common.
+  struct NearMask {
+    TokenBits bits;
+    int64_t most_left = INT64_MIN;  // as Mask::most_left, less ways_cost() of the state
+  };
+  struct FarTokens {
+    std::vector<TokenId> ids;
+    int64_t most_left = 0;
+  };
+
   template <class Allow>
   void walk(const TokenTrie& trie, uint32_t first, uint32_t end, bool plain, Allow&& allow);
-  Mask& find_mask(State state);
+  template <class Allow>
+  void walk_all(State state, Allow&& allow);
+  const NearMask& near_mask(State state);
+  const FarTokens& far_tokens(State state);
+  int64_t left_behind(State after, bool whole) const;
   void allow_ends(State state, TokenBits& bits) const;
 
   Recognizer& recognizer_;
   const Vocabulary& vocabulary_;
   const std::vector<TokenId> end_ids_;
   size_t words_;
-  TokenBits plain_bits_;  // all tokens of the plain trie
-  std::unordered_map<State, std::unique_ptr<Mask>> masks_;
+  TokenBits plain_bits_;                               // all plain tokens that are near
+  std::unordered_map<uint32_t, NearMask> near_masks_;  // by the kind of the state
+  std::unordered_map<State, FarTokens> far_tokens_;
+  size_t far_ids_ = 0;
+  std::unordered_map<State, int64_t> most_tokens_;
   std::unordered_map<State, std::optional<std::vector<TokenId>>> completions_;
+  Mask mask_;
   std::vector<State> states_;  // at each depth of a walk
+  size_t nodes_tried_ = 0;
 };
 
 }  // namespace foretell::constrain

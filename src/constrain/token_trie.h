@@ -34,6 +34,7 @@ class TokenTrie {
 
   // The last one is no node: it says where the others end.
   std::span<const Node> nodes() const { return nodes_; }
+  uint32_t end() const { return static_cast<uint32_t>(nodes_.size() - 1); }
   std::span<const TokenId> tokens() const { return tokens_; }
   std::span<const TokenId> tokens_of(uint32_t first, uint32_t end) const {
     return std::span(tokens_).subspan(nodes_[first].tokens, nodes_[end].tokens - nodes_[first].tokens);

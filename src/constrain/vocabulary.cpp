@@ -4,6 +4,7 @@
 #include <array>
 
 #include "constrain/automaton.h"
+#include "constrain/recognizer.h"
 #include "tokenizer/utf8.h"
 
 namespace foretell::constrain {
@@ -44,12 +45,15 @@ Vocabulary::Vocabulary(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {
     }
     offsets_.push_back(text_.size());
   }
-  std::vector<TokenTrie::Entry> plain, other;
+  std::array<std::vector<TokenTrie::Entry>, 4> parts;
   for (TokenId id = 0; id < count; id++) {
-    if (const auto entry = bytes(id); !entry.empty()) (is_plain(entry) ? plain : other).push_back({entry, id});
+    const auto entry = bytes(id);
+    if (entry.empty()) continue;
+    const size_t part = (is_plain(entry) ? 0U : 1U) + (entry.size() <= Recognizer::near ? 0U : 2U);
+    parts[part].push_back({entry, id});
   }
-  plain_.emplace(std::move(plain));
-  other_.emplace(std::move(other));
+  for (size_t i = 0; i < parts.size(); i++)
+    parts_.push_back({.plain = i % 2 == 0, .near = i < 2, .trie = TokenTrie(std::move(parts[i]))});
   find_characters();
 }
 
@@ -124,12 +128,12 @@ std::optional<std::vector<TokenId>> Vocabulary::fewest(std::string_view text) co
   std::vector<Best> best(text.size() + 1);  // for the text from each place on
   best[text.size()].tokens = 0;
   for (size_t from = text.size(); from-- > 0;) {
-    for (const TokenTrie* trie : {&*plain_, &*other_}) {
+    for (const Part& part : parts_) {
       uint32_t node = 0;
       for (size_t to = from; to < text.size();) {
-        node = trie->child(node, static_cast<uint8_t>(text[to++]));
+        node = part.trie.child(node, static_cast<uint8_t>(text[to++]));
         if (node == 0) break;
-        const auto tokens = trie->tokens_of(node, node + 1);
+        const auto tokens = part.trie.tokens_of(node, node + 1);
         if (tokens.empty() || best[to].tokens == none || best[to].tokens + 1 > best[from].tokens) continue;
         best[from] = {best[to].tokens + 1, tokens[0]};  // the longest of equals
       }

@@ -26,9 +26,13 @@ class Vocabulary {
 
   // Characters that can be written: by a token of their own, or byte by byte.
   const CodePointSet& characters() const { return characters_; }
-  // Tokens of plain characters alone (plain_characters()), of which the last may be open; and all others.
-  const TokenTrie& plain() const { return *plain_; }
-  const TokenTrie& other() const { return *other_; }
+  // All tokens, in four parts.
+  struct Part {
+    bool plain;  // they are of plain characters alone (plain_characters()), of which the last may be open
+    bool near;   // they have at most Recognizer::near bytes
+    TokenTrie trie;
+  };
+  const std::vector<Part>& parts() const { return parts_; }
 
   // The tokens that the tokenizer makes of the text, wherever it stands.
   std::vector<TokenId> encode(std::string_view text) const;
@@ -44,7 +48,7 @@ class Vocabulary {
   std::vector<size_t> offsets_;  // [ids + 1] into text_
   size_t longest_ = 0;
   CodePointSet characters_;
-  std::optional<TokenTrie> plain_, other_;
+  std::vector<Part> parts_;
 };
 
 }  // namespace foretell::constrain

@@ -24,7 +24,11 @@ std::vector<Grammar> grammars() {
   return {Grammar::regex("[0-9]{4}-[0-9]{2}"), Grammar::regex(R"("([^"\\]|\\.)*"( and .{3,40})?)"),
           Grammar::regex("[a-zà-ÿ]{1,200}( [^ ]+){0,3}"), Grammar::regex("(héllo|日本語|😀)+!"),
           Grammar::gbnf("root ::= \"{\" pair (\", \" pair)* \"}\"\npair ::= \"\\\"\" [a-z]{1,30} \"\\\": \" value\n"
-                        "value ::= \"null\" | [0-9]+ | root | \"[\" (value (\",\" value)*)? \"]\"")};
+                        "value ::= \"null\" | [0-9]+ | root | \"[\" (value (\",\" value)*)? \"]\""),
+          // Counted, with conditions on what is counted.
+          Grammar::json_schema(R"({"type":"string","pattern":"^(ab|cde|é[^a-z]+)*$","minLength":7,"maxLength":30})"),
+          Grammar::json_schema(R"({"type":"string","pattern":"\\n|x+$","minLength":40})"),
+          Grammar::json_schema(R"({"type":"array","items":{"type":"string","format":"email","maxLength":40}})")};
 }
 
 bool has(std::span<const uint64_t> bits, TokenId id) {

@@ -55,6 +55,62 @@ TEST_CASE("constrain: properties come in the schema's order, others behind them,
   CHECK_FALSE(allows(schema, R"({"a":2,"c":true,"\u0061":true})"));  // the same name, spelled differently
 }
 
+TEST_CASE("constrain: a pattern or a format beside any length") {
+  const auto letters = [](size_t min, size_t max) {
+    return Grammar::json_schema(R"({"type":"string","pattern":"^(ab)*$","minLength":)" + std::to_string(min) +
+                                R"(,"maxLength":)" + std::to_string(max) + "}");
+  };
+  const auto text = [](size_t pairs) {
+    std::string result = "\"";
+    for (size_t i = 0; i < pairs; i++) result += "ab";
+    return result + "\"";
+  };
+  for (const size_t pairs : {0UL, 1UL, 3UL, 4UL, 5UL, 6UL})
+    CHECK(letters(5, 11).matches(text(pairs)) == (pairs >= 3 && pairs <= 5));
+  CHECK(letters(1000, 100'000).matches(text(1000)));
+  CHECK_FALSE(letters(1000, 100'000).matches(text(499)));
+  CHECK_FALSE(letters(1000, 1999).matches(text(1000)));
+  CHECK(foretell::test::error_of([&] { letters(3, 3); }).find("no text fits") != std::string::npos);
+  CHECK(allows(R"({"type":"string","format":"uri","maxLength":2048})", R"("https://example.com/a?b#c")"));
+  CHECK(allows(R"({"type":"string","format":"email","minLength":6,"maxLength":4294967295})", R"("x@y.zz")"));
+  CHECK_FALSE(allows(R"({"type":"string","format":"email","minLength":7})", R"("x@y.zz")"));
+}
+
+TEST_CASE("constrain: minProperties counts different names") {
+  const std::string two =
+      R"({"type":"object","properties":{"a":{}},"minProperties":2,"additionalProperties":{"type":"null"}})";
+  CHECK(allows(two, R"({"a":1,"b":null})"));
+  CHECK(allows(two, R"({"a":1,"b":null,"b":null})"));
+  CHECK(allows(two, R"({"bb":null,"c":null})"));
+  CHECK(allows(two, R"({"bb":null,"c":null,"c":null})"));
+  for (const char* text :
+       {"{}", R"({"a":1})", R"({"b":null})", R"({"b":null,"b":null})", R"({"b":null,"b":null,"b":null})"})
+    CHECK_FALSE(allows(two, text));
+  const std::string three = R"({"minProperties":3,"type":"object"})";
+  CHECK(allows(three, R"({"abc":1,"b":2,"de":3,"de":4})"));
+  CHECK_FALSE(allows(three, R"({"abc":1,"b":2,"b":3})"));
+  // Where propertyNames lists them, each has a place.
+  const std::string listed = R"({"type":"object","propertyNames":{"enum":["x","y","z",1]},"minProperties":2})";
+  CHECK(allows(listed, R"({"x":1,"z":2})"));
+  for (const char* text : {R"({"x":1})", R"({"x":1,"x":2})", R"({"x":1,"1":2})"}) CHECK_FALSE(allows(listed, text));
+  CHECK(schema_error(R"({"type":"object","propertyNames":{"enum":["x"]},"minProperties":2})").find("no text fits") !=
+        std::string::npos);
+}
+
+TEST_CASE("constrain: alternatives of oneOf that a property tells apart, whatever patternProperties says of it") {
+  const std::string tagged = R"({"oneOf":[
+    {"type":"object","properties":{"tag":{"const":"x"}},"required":["tag"],
+     "patternProperties":{"^[a-z]+$":{"type":"string"}}},
+    {"type":"object","properties":{"tag":{"const":"y"}},"required":["tag"],"additionalProperties":false}]})";
+  CHECK(allows(tagged, R"({"tag":"x","more":"text"})"));
+  CHECK(allows(tagged, R"({"tag":"y"})"));
+  CHECK_FALSE(allows(tagged, R"({"tag":"x","more":1})"));
+  // The first one's additionalProperties says nothing of a name that its pattern matches.
+  CHECK(schema_error(R"({"oneOf":[{"type":"object","patternProperties":{"a":{}},"additionalProperties":false},
+                                  {"type":"object","required":["a"]}]})")
+            .find("(where: #/oneOf/1)") != std::string::npos);
+}
+
 TEST_CASE("constrain: numbers keep their bounds and grids, digit by digit") {
   const double bounds[] = {-1000, -12.5, -1, -0.125, 0, 0.001, 0.5, 1, 9.99, 10, 123456};
   const char* texts[] = {"-1001", "-1000",  "-999.999", "-12.5",  "-12.51", "-1",    "-0.125", "-0.12",
@@ -77,6 +133,15 @@ TEST_CASE("constrain: numbers keep their bounds and grids, digit by digit") {
   }
   const Grammar sevens = Grammar::json_schema(R"({"type":"integer","multipleOf":7,"minimum":-100})");
   for (int i = -120; i < 300; i++) CHECK(sevens.matches(std::to_string(i)) == (i >= -100 && i % 7 == 0));
+  for (const char* type : {"integer", "number"}) {  // a grid of 7 in the end
+    const Grammar fine =
+        Grammar::json_schema(R"({"type":")" + std::string(type) +
+                             R"(","allOf":[{"multipleOf":0.001},{"multipleOf":3.5},{"multipleOf":7}]})");
+    for (const int i : {-14, 0, 7, 700}) CHECK(fine.matches(std::to_string(i)));
+    for (const char* text : {"8", "3.5", "-7.001"}) CHECK_FALSE(fine.matches(text));
+  }
+  const Grammar whole = Grammar::json_schema(R"({"type":"integer","multipleOf":0.75})");
+  for (int i = -30; i < 30; i++) CHECK(whole.matches(std::to_string(i)) == (i % 3 == 0));
   CHECK(allows(R"({"type":"number","multipleOf":0.25})", "-3.75"));
   CHECK_FALSE(allows(R"({"type":"number","multipleOf":0.25})", "3.7"));
   CHECK(allows(R"({"type":"integer"})", "123456789012345678"));
