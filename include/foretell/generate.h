@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,6 +28,27 @@
 namespace foretell {
 
 class Predictor;
+
+// Contrastive search (Su et al., "A Contrastive Framework for Neural Text Generation", arXiv:2202.06417), as
+// transformers has it: of the top_k most probable tokens that one is taken whose
+//   (1 - penalty_alpha) probability - penalty_alpha max cos(its hidden state, that of each earlier token)
+// is greatest. Nothing is drawn: of the samplers only those run that have no part in the draw (penalties and the like).
+struct ContrastiveSearch {
+  double penalty_alpha = 0.6;  // 0 to 1
+  int64_t top_k = 50;          // at least 1; all of them are read, in one step
+};
+
+// DoLa (Chuang et al., arXiv:2309.03883), as transformers has it: what the last layer says against what an earlier one
+// would have said, of those chosen here the one that differs most.
+struct DolaLayers {
+  enum class Part : uint8_t {
+    Low,    // every other one of the lower half, from 20 at most
+    High,   // and of the upper
+    Listed  // 0: the embeddings, 1: what the first layer makes of them...
+  };
+  Part part = Part::Low;
+  std::vector<int64_t> listed = {};
+};
 
 struct GenerateOptions {
   SamplingOptions sampling = {};       // its end_ids end the text
@@ -45,6 +67,10 @@ struct GenerateOptions {
                                // a time; 0: not at all; -1: as many as pay
   Predictor* draft = nullptr;  // a smaller model with the same tokens that guesses; it reads the same text
   int64_t draft_tokens = -1;   // its guesses at a time; -1: as many as pay
+
+  // Other ways to choose tokens, not both; for one text that a Model writes. Nothing is guessed ahead then.
+  std::optional<ContrastiveSearch> contrastive = {};
+  std::optional<DolaLayers> dola = {};
 };
 
 enum class FinishReason {
@@ -127,7 +153,8 @@ class ModelPredictor : public Predictor {
 // The predictor has read a beginning of the prompt already, or nothing: its first length() tokens are taken to be the
 // prompt's. Without a tokenizer (null) there are ids and no text. Throws Error where the prompt is empty, longer than
 // the context or has ids outside of the vocabulary, for options out of their range, for logits that are not numbers,
-// and where max_tokens or the context is too small for any text that the constraint allows.
+// and where max_tokens or the context is too small for any text that the constraint allows. A predictor has no hidden
+// states or layers, so options.contrastive and .dola are errors there.
 Generation generate(Predictor& predictor, const Tokenizer* tokenizer, std::span<const TokenId> prompt,
                     const GenerateOptions& options, const OnText& on_text = {});
 Generation generate(Model& model, const Tokenizer* tokenizer, Sequence& sequence, std::span<const TokenId> prompt,

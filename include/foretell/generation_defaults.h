@@ -1,6 +1,7 @@
 // What somebody gets who asks for nothing.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,9 +17,11 @@ namespace foretell {
 //                       min-p 0.05 (llama.cpp's choice)
 // Penalties and the like hold in each case.
 struct GenerationDefaults {
-  SamplingOptions sampling;        // for somebody who asks for nothing
-  SamplingOptions if_asked;        // what holds beside the samplers that somebody asks for
-  std::vector<TokenId> bos_ids;    // what an empty prompt begins with: one token, or none is known
+  SamplingOptions sampling;                      // for somebody who asks for nothing
+  SamplingOptions if_asked;                      // what holds beside the samplers that somebody asks for
+  std::vector<TokenId> bos_ids;                  // what an empty prompt begins with: one token, or none is known
+  std::optional<ContrastiveSearch> contrastive;  // for somebody who asks for no draw; the samplers hold without it
+  std::optional<DolaLayers> dola;
   BeamOptions beams;               // for somebody who asks for a beam search: its penalties and when it ends
   std::vector<std::string> notes;  // for a log: where the values come from, and the settings that are ignored
 };

@@ -12,8 +12,7 @@ namespace foretell::cli {
 
 void BeamFlags::check(int64_t num, const SamplerFlags& samplers) const {
   for (const auto& [parameter, value] : samplers.numbers) {
-    const bool draws = decides_the_draw(*parameter) || parameter->sampler == "adaptive-p";
-    if (!draws || (parameter->flag == "temp" && value == 0)) continue;
+    if (!is_about_the_draw(*parameter) || (parameter->flag == "temp" && value == 0)) continue;
     throw UsageError({.what = "--" + std::string(parameter->flag) + " does not go with --beams",
                       .hint = "a beam search draws nothing: it follows the most probable texts"});
   }

@@ -21,6 +21,7 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/prompt.h"
+#include "cli/strategy_options.h"
 #include "cli/text_source.h"
 #include "cli/token_text.h"
 #include "generate/answer_parts.h"
@@ -54,6 +55,7 @@ class ChatCommand {
   Context& context_;
   PromptOptions prompt_;
   GenerationFlags flags_{.samplers = {}, .stop = {}, .max_tokens = 2048};
+  StrategyFlags strategies_;
   ConstraintFlags form_;
   std::optional<std::string> system_, template_, tools_, messages_;
   std::vector<std::string> template_args_;
@@ -91,6 +93,7 @@ void ChatCommand::add_options(CLI::App& command) {
                        "How the thinking of a reasoning model is shown")
       ->group("Chat");
   add_generation_options(command, flags_, "The most tokens of an answer");
+  add_strategy_options(command, strategies_);
   add_constraint_options(command, form_);
   add_seed_option(command, context_);
   add_model_option(command, context_);
@@ -169,11 +172,13 @@ void ChatCommand::render(const Conversation& conversation, const ChatTemplate& c
 
 void ChatCommand::talk(Conversation& conversation, const ChatTemplate& chat) {
   const auto start = Clock::now();
+  strategies_.check(flags_.samplers, {}, {});
   const std::optional<Grammar> grammar = form_.read();
   TextSource source(context_, false);
   Model model = source.load_model(context_);
   GenerateOptions options = generation_options(flags_, source);
   leave_guidance_out(options.sampling);
+  strategies_.choose(options, flags_.samplers, source.defaults(), true);
   flags_.samplers.check_tokens(model.vocabulary_size());
   std::optional<Constraint> constraint;
   if (grammar) {
@@ -181,6 +186,7 @@ void ChatCommand::talk(Conversation& conversation, const ChatTemplate& chat) {
     options.constraint = &*constraint;
   }
   Sequence sequence = new_sequence(model, context_);
+  if (options.dola) check_dola(*options.dola, model, sequence, options.sampling);
   ChatSession session(model, sequence, *source.tokenizer(), chat, special_);
   load_s_ = std::chrono::duration<double>(Clock::now() - start).count();
 
@@ -273,6 +279,11 @@ void ChatCommand::set(GenerateOptions& options, const std::string& name, const s
     if (!p.contains(number))
       throw UsageError({.what = name + " is out of range", .expected = p.range(), .found = value});
     p.set(options.sampling, number);
+    if (options.contrastive && p.flag == "top-k") {
+      options.contrastive->top_k = std::max<int64_t>(options.sampling.top_k, 1);
+    } else if (decides_the_draw(p)) {
+      options.contrastive.reset();
+    }
     return;
   }
   throw UsageError({.what = "no such setting: " + name, .hint = "the samplers' flags of --help, without --"});

@@ -19,6 +19,7 @@
 #include "cli/progress.h"
 #include "cli/prompt.h"
 #include "cli/session_options.h"
+#include "cli/strategy_options.h"
 #include "cli/text_source.h"
 #include "cli/token_text.h"
 #include "generate/check_prompt.h"
@@ -44,6 +45,7 @@ class GenerateCommand {
   void generate_many(const GenerateOptions& options);
   void generate_lines();
   void check_beams() const;
+  void check_strategies() const;
   void resume(const Prompt& prompt, GenerateOptions& options);
   void share_prompt();
   void keep(const Generation& generation);
@@ -59,6 +61,7 @@ class GenerateCommand {
   ConstraintFlags form_;
   SessionFlags kept_;
   BeamFlags beams_;
+  StrategyFlags strategies_;
   std::optional<int64_t> logprobs_, lookup_, draft_tokens_;
   std::optional<std::string> draft_, negative_prompt_;
   int64_t num_ = 1, batch_size_ = 16;
@@ -107,6 +110,7 @@ void GenerateCommand::add_options(CLI::App& command) {
              "So many texts, written at the same time, with seeds that count up")
       ->group("Generation");
   add_beam_options(command, beams_);
+  add_strategy_options(command, strategies_);
   add_switch(
       command, "--batch-lines", batch_lines_,
       "The file, or standard input, is JSON Lines: {\"prompt\": TEXT} each, with settings of its own where wanted;"
@@ -152,6 +156,8 @@ GenerateOptions GenerateCommand::options_for(const TextSource& source) {
   options.logprobs = logprobs_.value_or(-1);
   options.lookup = lookup_.value_or(-1);
   options.draft_tokens = draft_tokens_.value_or(-1);
+  const bool alone = !batch_lines_ && !beams_.beams && num_ == 1 && !draft_ && !kept_.session && !kept_.prompt_cache;
+  strategies_.choose(options, flags_.samplers, source.defaults(), alone);
   return options;
 }
 
@@ -166,6 +172,7 @@ void GenerateCommand::load(bool ids_only) {
 }
 
 void GenerateCommand::run() {
+  check_strategies();
   if (batch_lines_) return generate_lines();
   if (output_) throw UsageError({.what = "--output is for --batch-lines", .hint = "> FILE keeps a text"});
   if (kept_.session && (num_ > 1 || kept_.prompt_cache))
@@ -184,6 +191,7 @@ void GenerateCommand::run() {
     ids_ = source_->encode(prompt, !prompt_.no_special);
   if (echo_) echoed_ = prompt.ids ? source_->decode(ids_) : prompt.text;
   log_options(options);
+  if (options.dola) check_dola(*options.dola, *model_, *sequence_, options.sampling);
   if (prompt.ids) check_ids(ids_, model_->vocabulary_size());
   flags_.samplers.check_tokens(model_->vocabulary_size());
   if (draft_) load_draft();
@@ -204,7 +212,7 @@ void GenerateCommand::run() {
     const BeamOptions beams = beams_.over(source_->defaults().beams, num_);
     return write_beams(context_, *source_, *view_, *model_, *sequence_, {ids_, echoed_}, options, beams, flags_.stats);
   }
-  if (num_ > 1 && !small_ && !guided_) return generate_many(options);
+  if (num_ > 1 && !small_ && !guided_ && !options.dola) return generate_many(options);
   for (int64_t i = 0; i < num_ && !interrupted(); i++) generate_one(options, i);
 }
 
@@ -217,6 +225,17 @@ void GenerateCommand::check_beams() const {
     if (given) throw UsageError({.what = std::string(flag) + " does not go with --beams"});
   }
   beams_.check(num_, flags_.samplers);
+}
+
+void GenerateCommand::check_strategies() const {
+  const GivenFlag others[] = {{batch_lines_, "--batch-lines"},
+                              {beams_.beams.has_value(), "--beams"},
+                              {draft_.has_value(), "--draft"},
+                              {lookup_.value_or(0) > 0, "--lookup"}};
+  const GivenFlag of_contrastive[] = {{num_ > 1, "--num"},
+                                      {kept_.session.has_value(), "--session"},
+                                      {kept_.prompt_cache.has_value(), "--prompt-cache"}};
+  strategies_.check(flags_.samplers, others, of_contrastive);
 }
 
 // The text that was kept, and the prompt after it.
@@ -309,9 +328,10 @@ void GenerateCommand::generate_one(const GenerateOptions& shared, int64_t index)
     out.write(echoed_);
     out.flush();
   }
-  ModelPredictor plain(*model_, *sequence_);
-  Predictor& predictor = guided_ ? static_cast<Predictor&>(*guided_) : plain;
-  Generation generation = generate(predictor, source_->tokenizer(), ids_, options, json ? OnText() : on_text);
+  const Tokenizer* tokenizer = source_->tokenizer();
+  const OnText shown = json ? OnText() : on_text;
+  Generation generation = guided_ ? generate(*guided_, tokenizer, ids_, options, shown)
+                                  : generate(*model_, tokenizer, *sequence_, ids_, options, shown);
   generation.timing.prefill_s += cached_.seconds;
   generation.timing.prefill_tokens += cached_.read;
   cached_ = {};

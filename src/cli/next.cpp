@@ -17,9 +17,11 @@
 #include "cli/progress.h"
 #include "cli/prompt.h"
 #include "cli/sampler_options.h"
+#include "cli/strategy_options.h"
 #include "cli/text_source.h"
 #include "cli/token_text.h"
 #include "generate/check_prompt.h"
+#include "generate/dola_predictor.h"
 #include "sampling/prediction.h"
 
 namespace foretell::cli {
@@ -94,6 +96,7 @@ class NextCommand {
   PromptOptions prompt_;
   SamplerFlags samplers_;
   ConstraintFlags form_;
+  StrategyFlags strategies_;
   std::optional<std::string> logits_file_;
   int64_t top_ = 10;
 
@@ -110,6 +113,8 @@ void NextCommand::add_options(CLI::App& command) {
   for (const char* other : {"--prompt", "--file", "--ids"}) logits->excludes(command.get_option(other));
   add_number(command, "-k,--top", top_, Whole{.least = 0}, "How many tokens to show; 0: all")->group("Output");
   for (CLI::Option* form : add_constraint_options(command, form_)) logits->excludes(form);
+  CLI::Option* dola = add_dola_option(command, strategies_.dola)->group("Input");
+  logits->excludes(dola);
   add_sampler_options(command, samplers_, false);
   add_seed_option(command, context_);
   add_model_option(command, context_);
@@ -130,7 +135,13 @@ void NextCommand::predict_with_model() {
   history_ = source_->encode(prompt, !prompt_.no_special);
   if (prompt.ids) check_ids(history_, model.vocabulary_size());
   Sequence sequence = new_sequence(model, context_);
-  ModelPredictor predictor(model, sequence);
+  ModelPredictor plain(model, sequence);
+  std::optional<DolaPredictor> dola;
+  if (strategies_.has_dola()) {
+    check_dola(*strategies_.dola, model, sequence, samplers_.over({}));
+    dola.emplace(model, sequence, *strategies_.dola);
+  }
+  Predictor& predictor = dola ? static_cast<Predictor&>(*dola) : plain;
   check_prompt(sequence.capacity(), history_);
   const Terminal& terminal = context_.err_terminal;
   Progress progress("reading the prompt", terminal.interactive && !context_.options.quiet, terminal.width);

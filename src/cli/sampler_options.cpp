@@ -84,14 +84,6 @@ void warn_of_idle_flags(const SamplerFlags& flags, const std::vector<std::string
 
 }  // namespace
 
-bool decides_the_draw(const SamplingParameter& parameter) {
-  const auto kinds = sampler_kinds();
-  const auto kind =
-      std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.name == parameter.sampler; });
-  return kind != kinds.end() &&
-         (kind->group == SamplerKind::Group::Cut || kind->name == "temp" || kind->name == "mirostat");
-}
-
 bool SamplerFlags::ask_for_a_draw() const {
   return greedy || !order.empty() ||
          std::any_of(numbers.begin(), numbers.end(), [](const auto& given) { return decides_the_draw(*given.first); });

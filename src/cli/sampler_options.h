@@ -30,9 +30,6 @@ struct SamplerFlags {
   bool ask_for_a_draw() const;
 };
 
-// It says how the next token is drawn, not what is changed before.
-bool decides_the_draw(const SamplingParameter& parameter);
-
 // `recommended`: without flags the publisher's settings hold, and the help says so.
 void add_sampler_options(CLI::App& command, SamplerFlags& flags, bool recommended);
 

@@ -108,6 +108,8 @@ void Batch::begin(Waiting waiting, const Done& done) {
   try {
     Sequence sequence(model_, options_.capacity);
     check_prompt(sequence.capacity(), waiting.text.prompt);
+    if (waiting.text.options.contrastive || waiting.text.options.dola)
+      throw Error({.what = "contrastive search and DoLa are for one text at a time"});
     check_ids(waiting.text.prompt, model_.vocabulary_size());
     share_beginning_with(sequence, waiting.text.prompt);
     const int64_t shared = sequence.length();

@@ -10,7 +10,7 @@
 #include "generate/beam_group.h"
 #include "generate/check_prompt.h"
 #include "generate/text_stream.h"
-#include "sampling/samplers.h"
+#include "sampling/parameters.h"
 #include "sampling/selection.h"
 
 namespace foretell {
@@ -20,20 +20,10 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-// Without the samplers that are about the draw: they would take tokens away, or scale their log-probabilities.
-SamplingOptions without_draw(const GenerateOptions& options) {
-  SamplingOptions sampling = options.sampling;
+// Samplers that are about the draw would take tokens away, or scale their log-probabilities.
+SamplingOptions sampling_of(const GenerateOptions& options) {
+  SamplingOptions sampling = without_draw(options.sampling);
   if (options.ignore_end) sampling.end_ids.clear();
-  sampling.mirostat = 0;
-  const auto about_the_draw = [](std::string_view name) {
-    if (name == "temp" || name == "adaptive-p") return true;
-    for (const SamplerKind& kind : sampler_kinds()) {
-      if (kind.name == name) return kind.group == SamplerKind::Group::Cut;
-    }
-    return false;  // an unknown name is for the chain to refuse
-  };
-  if (sampling.order.empty()) sampling.order = default_sampler_order();
-  std::erase_if(sampling.order, about_the_draw);
   return sampling;
 }
 
@@ -64,7 +54,7 @@ class BeamSearch {
         prompt_(prompt),
         options_(options),
         beam_options_(beams),
-        sampling_(without_draw(options)),
+        sampling_(sampling_of(options)),
         rules_(rules()) {}
 
   std::vector<BeamText> run() {

@@ -136,6 +136,48 @@ BeamOptions read_beams(const Json& config) {
   return beams;
 }
 
+// transformers' default of top_k, and what its generate() takes where nobody says whether to sample.
+constexpr int64_t usual_top_k = 50;
+
+// Contrastive search, where transformers 4.49 would do it (GenerationConfig.get_generation_mode). `notes`: why not.
+std::optional<ContrastiveSearch> read_contrastive(const Json& config, bool sampled, std::vector<std::string>& notes) {
+  constexpr std::string_view key = "penalty_alpha";
+  const Json* alpha = find(config, key);
+  if (!alpha) return {};
+  if (!alpha->is_number() || *alpha < 0 || *alpha > 1) refuse(key, "a number from 0 to 1", *alpha);
+  ContrastiveSearch search{.penalty_alpha = alpha->get<double>(), .top_k = usual_top_k};
+  if (const auto k = config.find("top_k"); k != config.end())
+    search.top_k = k->is_number_integer() ? k->get<int64_t>() : 0;
+  const Json* beams = find(config, "num_beams");
+  std::string because;
+  if (sampled) {
+    because = "do_sample is true";
+  } else if (beams && *beams != 1) {
+    because = "num_beams is " + beams->dump();
+  } else if (search.top_k < 2) {
+    because = "top_k is not above 1";
+  }
+  if (search.penalty_alpha == 0) return {};
+  if (because.empty()) return search;
+  notes.push_back("generation_config.json: penalty_alpha is ignored, as " + because);
+  return {};
+}
+
+std::optional<DolaLayers> read_dola(const Json& config) {
+  constexpr std::string_view key = "dola_layers";
+  const Json* layers = find(config, key);
+  if (!layers) return {};
+  if (*layers == "low") return DolaLayers{DolaLayers::Part::Low};
+  if (*layers == "high") return DolaLayers{DolaLayers::Part::High};
+  DolaLayers listed{DolaLayers::Part::Listed};
+  if (!layers->is_array() || layers->empty()) refuse(key, "low, high or a list of layers", *layers);
+  for (const Json& layer : *layers) {
+    if (!layer.is_number_integer() || layer < 0) refuse(key, "layers counted from 0", layer);
+    listed.listed.push_back(layer.get<int64_t>());
+  }
+  return listed;
+}
+
 // Settings that say nothing about what is generated, or that are read elsewhere.
 bool is_silent(std::string_view key) {
   constexpr std::array silent = {"do_sample",
@@ -155,7 +197,9 @@ bool is_silent(std::string_view key) {
                                  "length_penalty",
                                  "diversity_penalty",
                                  "num_beam_groups",
-                                 "early_stopping"};
+                                 "early_stopping",
+                                 "penalty_alpha",
+                                 "dola_layers"};
   return key.starts_with('_') || std::find(silent.begin(), silent.end(), key) != silent.end();
 }
 
@@ -165,7 +209,7 @@ struct Settings {
   std::vector<std::string> notes;
 };
 
-Settings read_settings(const Json& generation_config, bool use_draw) {
+Settings read_settings(const Json& generation_config, bool use_draw, bool contrastive) {
   Settings settings;
   if (!generation_config.is_object()) return settings;
   for (const auto& [key, value] : generation_config.items()) {
@@ -178,6 +222,7 @@ Settings read_settings(const Json& generation_config, bool use_draw) {
     } else if (parameter == parameters.end()) {
       settings.notes.push_back("generation_config.json: " + key + " is ignored");
     } else if (parameter->draw_only && !use_draw) {
+      if (contrastive && key == "top_k") continue;
       settings.notes.push_back("generation_config.json: " + key + " is ignored, as do_sample is false");
     } else {
       read_number(settings.values, *parameter, value);
@@ -193,7 +238,13 @@ GenerationDefaults generation_defaults(const Json& generation_config, const Json
   const Json* do_sample = find(generation_config, "do_sample");
   if (do_sample && !do_sample->is_boolean()) refuse("do_sample", "true or false", *do_sample);
   const bool greedy = do_sample && !do_sample->get<bool>();
-  Settings settings = read_settings(generation_config, !greedy);
+  GenerationDefaults defaults;
+  std::vector<std::string> strategy_notes;
+  defaults.contrastive = read_contrastive(generation_config, do_sample && !greedy, strategy_notes);
+  defaults.dola = read_dola(generation_config);
+  if (defaults.contrastive && defaults.dola)
+    throw Error({.what = "generation_config.json: penalty_alpha and dola_layers do not go together"});
+  Settings settings = read_settings(generation_config, !greedy, defaults.contrastive.has_value());
   const auto ids = [&](std::string_view key) {
     const Json* value = find(generation_config, key);
     if (!value) value = find(config, key);
@@ -203,16 +254,17 @@ GenerationDefaults generation_defaults(const Json& generation_config, const Json
   settings.values.end_ids = ids("eos_token_id");
   read_structures(settings.values, generation_config, settings.values.end_ids);
 
-  GenerationDefaults defaults;
   defaults.notes = std::move(settings.notes);
+  defaults.notes.insert(defaults.notes.end(), strategy_notes.begin(), strategy_notes.end());
   defaults.if_asked = settings.values;
   const bool recommended = settings.chooses || (do_sample && !greedy);
   // transformers' default where it samples (GenerationConfig._get_default_generation_params)
-  if (recommended && !find(generation_config, "top_k")) defaults.if_asked.top_k = 50;
+  if (recommended && !find(generation_config, "top_k")) defaults.if_asked.top_k = usual_top_k;
   defaults.sampling = defaults.if_asked;
   if (greedy) {
     defaults.sampling.temperature = 0;
-    defaults.notes.push_back("generation_config.json: do_sample is false: the most probable token is taken");
+    if (!defaults.contrastive)
+      defaults.notes.push_back("generation_config.json: do_sample is false: the most probable token is taken");
   } else if (!recommended) {
     defaults.sampling.temperature = 0.8;
     defaults.sampling.top_k = 40;

@@ -4,6 +4,8 @@
 #include <optional>
 
 #include "generate/check_prompt.h"
+#include "generate/contrastive_search.h"
+#include "generate/dola_predictor.h"
 #include "generate/speculation.h"
 #include "generate/written_text.h"
 
@@ -133,12 +135,21 @@ std::string_view name(FinishReason reason) {
 
 Generation generate(Predictor& predictor, const Tokenizer* tokenizer, std::span<const TokenId> prompt,
                     const GenerateOptions& options, const OnText& on_text) {
+  if (options.contrastive || options.dola)
+    throw Error({.what = std::string(options.contrastive ? "contrastive search" : "DoLa") + " needs the model itself"});
   check_prompt(predictor.capacity(), prompt);
   return Run(predictor, tokenizer, prompt, options, on_text).run();
 }
 
 Generation generate(Model& model, const Tokenizer* tokenizer, Sequence& sequence, std::span<const TokenId> prompt,
                     const GenerateOptions& options, const OnText& on_text) {
+  if (options.contrastive) return search_contrastively(model, tokenizer, sequence, prompt, options, on_text);
+  if (options.dola) {
+    DolaPredictor predictor(model, sequence, *options.dola);
+    GenerateOptions rest = options;
+    rest.dola.reset();
+    return generate(predictor, tokenizer, prompt, rest, on_text);
+  }
   ModelPredictor predictor(model, sequence);
   return generate(predictor, tokenizer, prompt, options, on_text);
 }

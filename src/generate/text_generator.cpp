@@ -41,6 +41,8 @@ const GenerationDefaults& TextGenerator::defaults() const { return parts_->defau
 GenerateOptions TextGenerator::options() const {
   GenerateOptions options;
   options.sampling = parts_->defaults.sampling;
+  options.contrastive = parts_->defaults.contrastive;
+  options.dola = parts_->defaults.dola;
   return options;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "generate/logprobs.h"
+#include "sampling/selection.h"
 
 namespace foretell {
 namespace {
@@ -67,10 +68,29 @@ std::optional<FinishReason> WrittenText::choose(std::span<const float> logits) {
   return append_drawn();
 }
 
-void WrittenText::draw(std::span<const float> logits) {
-  drawn_ = next_token(logits);
+void WrittenText::draw(std::span<const float> logits) { set_drawn(next_token(logits), logits); }
+
+void WrittenText::set_drawn(TokenId id, std::span<const float> logits) {
+  drawn_ = id;
   if (options_.logprobs >= 0 && !is_end(drawn_))
     result_.logprobs.push_back(logprobs_of(logits, drawn_, static_cast<size_t>(options_.logprobs)));
+}
+
+std::vector<WrittenText::LikelyToken> WrittenText::likeliest(std::span<const float> logits, size_t count) {
+  const auto allowed = constrained_ ? constrained_->allowed(left()) : std::span<const uint64_t>();
+  Candidates& candidates = chain_.apply(logits, history_, prompt_length_, {}, allowed);
+  const Candidates::Weights weights = candidates.weights();
+  std::vector<LikelyToken> tokens;
+  for (const TokenId place : most_probable(candidates.logits(), count)) {
+    const auto i = static_cast<size_t>(place);
+    tokens.push_back({candidates.id(i), weights.probability(i)});
+  }
+  return tokens;
+}
+
+std::optional<FinishReason> WrittenText::take(TokenId id, std::span<const float> logits) {
+  set_drawn(id, logits);
+  return append_drawn();
 }
 
 TokenId WrittenText::next_token(std::span<const float> logits) {

@@ -32,6 +32,14 @@ class WrittenText {
 
   // Chooses the next token. Texts without a constraint may draw on several threads, each for itself.
   void draw(std::span<const float> logits);
+  // Where somebody else chooses: the most probable tokens after the samplers, `count` at most, best first, lower ids
+  // first among equals; and the one that was chosen, after these logits.
+  struct LikelyToken {
+    TokenId id;
+    double probability;
+  };
+  std::vector<LikelyToken> likeliest(std::span<const float> logits, size_t count);
+  std::optional<FinishReason> take(TokenId id, std::span<const float> logits);
   bool constrained() const { return constrained_.has_value(); }
 
   // How many tokens can still be written.
@@ -42,6 +50,7 @@ class WrittenText {
 
  private:
   std::optional<FinishReason> append(TokenId id);
+  void set_drawn(TokenId id, std::span<const float> logits);
   TokenId next_token(std::span<const float> logits);
   void check_limit() const;
   bool context_is_full() const { return static_cast<int64_t>(history_.size()) >= capacity_; }

@@ -37,8 +37,8 @@ void Forward::run_layers(std::span<const Piece> pieces, std::span<const TokenId>
     attention_.compute_angles(thread);
     pool_.barrier();
     const auto tell = [&](int64_t layer) {
-      if (follower_ == nullptr) return;
-      if (thread == 0) follower_->layer_end(layer, hidden_.row(0), hidden_.stride, rows_);
+      if (follower_ == nullptr && kept_before_.empty()) return;
+      if (thread == 0) show_stream(layer);
       pool_.barrier();
     };
     tell(-1);
@@ -50,7 +50,16 @@ void Forward::run_layers(std::span<const Piece> pieces, std::span<const TokenId>
   });
 }
 
+// The stream after a layer, to those who want to see it.
+void Forward::show_stream(int64_t layer) {
+  if (follower_ != nullptr) follower_->layer_end(layer, hidden_.row(0), hidden_.stride, rows_);
+  for (size_t i = 0; i < kept_before_.size() && kept_row_ >= 0; i++)
+    if (kept_before_[i] == layer + 1)
+      std::memcpy(kept_.row(static_cast<int64_t>(i)), hidden_.row(kept_row_), static_cast<size_t>(hidden_.stride) * 4);
+}
+
 void Forward::run(std::span<const Piece> pieces, std::span<const TokenId> tokens, std::span<const int64_t> wanted) {
+  kept_row_ = wanted.empty() ? -1 : wanted.back();
   if (!last_layer_can_wait(wanted.size(), tokens.size())) return run(pieces, tokens);
   run_layers(pieces, tokens, spec_.layers.size() - 1);
   if (wanted.empty()) return;
@@ -213,60 +222,6 @@ void Forward::embed_for_layers(Worker& me) {
       for (int64_t i = 0; i < input.dims; i++) x[i] = (copy[i] + e[i] * input.embedding_scale) * input.sum_scale;
     }
   }
-}
-
-// logits = cap(scale * unembedding(norm(hidden)))
-const float* Forward::logits(std::span<const int64_t> rows) {
-  const auto count = static_cast<int64_t>(rows.size());
-  const MaybeNorm norm = maybe(spec_.final_norm, weights_.final_norm);
-  const auto share_of = [&](int thread) {
-    Worker& me = workers_[static_cast<size_t>(thread)];
-    for (int64_t first = 0; first < count; first += tile_rows_) {
-      const int here = tile_count(first, count);
-      for (int r = 0; r < here; r++) {
-        const float* x = hidden_.row(rows[static_cast<size_t>(first + r)]);
-        if (norm.spec == nullptr) {
-          std::memcpy(me.rows.row(r), x, static_cast<size_t>(hidden_.stride) * 4);
-        } else {
-          norm_rows(norm, x, 0, spec_.hidden, 1, me.rows.row(r), 0);
-        }
-      }
-      me.last.write(first, here, me.rows.row(0), me.rows.stride, 0, spec_.hidden);
-    }
-    const Tiles* input = &me.last;
-    if (spec_.embedding_dim > 0) {
-      observe({Point::ProjectedOut}, me.last, 0, count, spec_.hidden, me);
-      multiply(weights_.project_out, me.last, count, me, Sharing::Free,
-               [&](int64_t unit, int64_t first, int here, const float* p) {
-                 for (int r = 0; r < here; r++)
-                   std::memcpy(embedded_.row(first + r) + unit * unit_rows, p + r * unit_rows, unit_rows * 4);
-               });
-      pool_.barrier();
-      for (int64_t first = 0; first < count; first += tile_rows_)
-        me.last_projected.write(first, tile_count(first, count), embedded_.row(first), embedded_.stride, 0,
-                                spec_.embedding_dim);
-      input = &me.last_projected;
-    }
-    observe({Point::UnembeddingInput}, *input, 0, count, weights_.unembedding.weight.cols, me);
-    multiply(
-        weights_.unembedding, *input, count, me, Sharing::Free,
-        [&](int64_t unit, int64_t first, int here, float* products) { finish_logits(first, unit, here, products); });
-  };
-  pool_.run(std::ref(share_of));  // by reference: nothing is allocated
-  return logits_.row(0);
-}
-
-void Forward::finish_logits(int64_t first, int64_t unit, int64_t count, float* products) {
-  const int64_t n = count * unit_rows;
-  if (spec_.logit_scale != 1)
-    for (int64_t i = 0; i < n; i++) products[i] *= spec_.logit_scale;
-  if (spec_.logit_cap > 0) {
-    for (int64_t i = 0; i < n; i++) products[i] /= spec_.logit_cap;
-    table_.activate(kernels::Function::Tanh, products, nullptr, n, products);
-    for (int64_t i = 0; i < n; i++) products[i] *= spec_.logit_cap;
-  }
-  for (int64_t r = 0; r < count; r++)
-    std::memcpy(logits_.row(first + r) + unit * unit_rows, products + r * unit_rows, unit_rows * sizeof(float));
 }
 
 }  // namespace foretell

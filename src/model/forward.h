@@ -58,9 +58,19 @@ class Forward {
   void run(std::span<const Piece> pieces, std::span<const TokenId> tokens, std::span<const int64_t> wanted);
   // The logits of some rows of the last batch: [rows.size()] times logits_stride() floats; at most max_logit_rows.
   const float* logits(std::span<const int64_t> rows);
+  // The same from the stream as it is: without the final norm, the scale and the cap.
+  const float* early_logits(std::span<const int64_t> rows);
   int64_t logits_stride() const { return logits_.stride; }
+  // What the unembedding reads of some rows of the last batch, after the final norm: [rows.size()][final_dims()] into
+  // `out`; any number of rows.
+  void hidden_states(std::span<const int64_t> rows, float* out);
+  int64_t final_dims() const { return spec_.embedding_dim > 0 ? spec_.embedding_dim : spec_.hidden; }
   // The residual stream of a row of the last batch, [hidden]: what was put there instead is what logits() reads.
   float* stream(int64_t row) const { return hidden_.row(row); }
+  // From now on keeps the stream of each batch's last wanted row as it was before some layers; none: no more.
+  void keep_streams(std::span<const int64_t> before);
+  // [hidden]: before the index-th of these layers.
+  const float* kept_stream(size_t index) const { return kept_.row(static_cast<int64_t>(index)); }
 
   const KvLayout& kv_layout() const { return kv_layout_; }
 
@@ -103,7 +113,12 @@ class Forward {
   void keep_keys(size_t index, Worker& me);
   void gather_wanted(std::span<const int64_t> wanted);
   void scale_stream(float factor, Worker& me);
-  void finish_logits(int64_t first, int64_t unit, int64_t count, float* products);
+  void show_stream(int64_t layer);
+
+  // read_out.cpp: from the stream to the logits.
+  const Tiles& unembedding_input(std::span<const int64_t> rows, MaybeNorm norm, Worker& me, float* floats = nullptr);
+  const float* unembed(std::span<const int64_t> rows, bool early);
+  void finish_logits(int64_t count, float* products) const;
 
   // mixers.cpp: what happens between tokens.
   void mix(size_t index, const Tiles& input, Worker& me);
@@ -176,6 +191,11 @@ class Forward {
   std::vector<Piece> wanted_pieces_;
   std::span<const TokenId> tokens_;
   int64_t rows_ = 0;
+
+  // The stream before some layers.
+  std::vector<int64_t> kept_before_;
+  int64_t kept_row_ = -1;  // of the batch; -1: none
+  RowBuffer kept_;
 
   // Scratch, sized once by the largest layer.
   RowBuffer hidden_;                           // the residual stream

@@ -17,7 +17,17 @@ class Model::Implementation {
  public:
   Implementation(const std::filesystem::path& path, const LoadOptions& options);
 
-  void step(std::span<const Span> spans, const LogitsCallback& on_logits, const std::function<bool()>& stop);
+  // A token that wants its logits, and its row in the batch in hand.
+  struct Wanted {
+    int64_t row;
+    size_t span, token;
+  };
+  // Model::step, but for what is done with such tokens: it is called for those of each batch, whose rows forward_ holds
+  // then.
+  using OnWanted = std::function<void(std::span<const Wanted> wanted)>;
+  void step(std::span<const Span> spans, const OnWanted& on_wanted, const std::function<bool()>& stop);
+  // Within OnWanted: the rows' logits, in groups.
+  void give_logits(std::span<const Wanted> wanted, const LogitsCallback& on_logits);
 
   int64_t rotary_regime_at(int64_t length) const;  // of a text of so many tokens
 
@@ -32,13 +42,9 @@ class Model::Implementation {
   std::unique_ptr<Forward> forward_;
 
  private:
-  struct Wanted {  // a row of the batch whose logits are wanted
-    int64_t row;
-    size_t span, token;
-  };
   void check(std::span<const Span> spans) const;
   void prepare(const Span& span) const;
-  void run_batch(const LogitsCallback& on_logits);
+  void run_batch(const OnWanted& on_wanted);
   void clear_batch() { pieces_.clear(), tokens_.clear(), wanted_.clear(); }
 
   // The batch in hand; its memory is used again.

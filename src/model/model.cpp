@@ -73,7 +73,7 @@ void Model::Implementation::prepare(const Span& span) const {
                                            : "the state after them cannot be turned back"));
 }
 
-void Model::Implementation::run_batch(const LogitsCallback& on_logits) {
+void Model::Implementation::run_batch(const OnWanted& on_wanted) {
   for (const Piece& piece : pieces_) piece.cache->reserve(piece.start, piece.start + piece.rows);
   wanted_rows_.clear();
   for (const Wanted& w : wanted_) wanted_rows_.push_back(w.row);
@@ -84,10 +84,15 @@ void Model::Implementation::run_batch(const LogitsCallback& on_logits) {
     for (int64_t i = static_cast<int64_t>(known.size()) - piece.start; i < piece.rows; i++)
       known.push_back(tokens_[static_cast<size_t>(piece.first_row + i)]);
   }
-  for (size_t first = 0; first < wanted_.size(); first += Forward::max_logit_rows) {
-    const auto group =
-        std::span(wanted_).subspan(first, std::min<size_t>(Forward::max_logit_rows, wanted_.size() - first));
-    const float* logits = forward_->logits(std::span(wanted_rows_).subspan(first, group.size()));
+  if (!wanted_.empty()) on_wanted(wanted_);
+}
+
+void Model::Implementation::give_logits(std::span<const Wanted> wanted, const LogitsCallback& on_logits) {
+  int64_t rows[Forward::max_logit_rows];
+  for (size_t first = 0; first < wanted.size(); first += Forward::max_logit_rows) {
+    const auto group = wanted.subspan(first, std::min<size_t>(Forward::max_logit_rows, wanted.size() - first));
+    std::transform(group.begin(), group.end(), rows, [](const Wanted& w) { return w.row; });
+    const float* logits = forward_->logits({rows, group.size()});
     for (size_t i = 0; i < group.size(); i++)
       on_logits(group[i].span, group[i].token,
                 {logits + static_cast<int64_t>(i) * forward_->logits_stride(), static_cast<size_t>(spec_.vocabulary)});
@@ -95,12 +100,12 @@ void Model::Implementation::run_batch(const LogitsCallback& on_logits) {
 }
 
 // Fills batches of at most Forward::max_rows rows with the spans' tokens, in order.
-void Model::Implementation::step(std::span<const Span> spans, const LogitsCallback& on_logits,
+void Model::Implementation::step(std::span<const Span> spans, const OnWanted& on_wanted,
                                  const std::function<bool()>& stop) {
   check(spans);
   clear_batch();
   const auto flush = [&] {
-    if (!tokens_.empty()) run_batch(on_logits);
+    if (!tokens_.empty()) run_batch(on_wanted);
     clear_batch();
   };
   for (size_t s = 0; s < spans.size(); s++) {
@@ -155,7 +160,10 @@ int Model::threads() const { return implementation_->pool_.size(); }
 std::string_view Model::isa() const { return implementation_->table_.name; }
 
 void Model::step(std::span<const Span> spans, const LogitsCallback& on_logits, const std::function<bool()>& stop) {
-  implementation_->step(spans, on_logits, stop);
+  Implementation& m = *implementation_;
+  m.step(
+      spans, [&m, &on_logits](std::span<const Implementation::Wanted> wanted) { m.give_logits(wanted, on_logits); },
+      stop);
 }
 
 int64_t Model::draft_room(const Sequence& sequence, int64_t wanted) const {

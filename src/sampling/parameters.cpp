@@ -1,7 +1,10 @@
 #include "sampling/parameters.h"
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
+
+#include "sampling/samplers.h"
 
 namespace foretell {
 namespace {
@@ -115,6 +118,24 @@ std::string SamplingParameter::range() const {
     return max < large ? text + ", at most " + number(max) : text;
   }
   return text + (max < large ? "from " + number(min) + " to " + number(max) : "of at least " + number(min));
+}
+
+bool decides_the_draw(const SamplingParameter& parameter) {
+  const auto kinds = sampler_kinds();
+  const auto kind =
+      std::find_if(kinds.begin(), kinds.end(), [&](const auto& k) { return k.name == parameter.sampler; });
+  return kind != kinds.end() &&
+         (kind->group == SamplerKind::Group::Cut || kind->name == "temp" || kind->name == "mirostat");
+}
+
+bool is_about_the_draw(const SamplingParameter& parameter) {
+  return decides_the_draw(parameter) || parameter.sampler == "adaptive-p";
+}
+
+SamplingOptions without_draw(SamplingOptions options) {
+  for (const SamplingParameter& p : sampling_parameters())
+    if (is_about_the_draw(p)) p.set(options, p.get(SamplingOptions{}));
+  return options;
 }
 
 void check_ranges(const SamplingOptions& options) {

@@ -30,6 +30,13 @@ struct SamplingParameter {
 
 std::span<const SamplingParameter> sampling_parameters();
 
+// It says how the next token is drawn, not what is changed before.
+bool decides_the_draw(const SamplingParameter& parameter);
+// That, or it changes the draw once something else has decided it.
+bool is_about_the_draw(const SamplingParameter& parameter);
+// The same options, but for all that is about the draw, which is off.
+SamplingOptions without_draw(SamplingOptions options);
+
 // Throws Error (where: the flag) for the first value that is out of its range.
 void check_ranges(const SamplingOptions& options);
 

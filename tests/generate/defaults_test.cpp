@@ -96,3 +96,34 @@ TEST_CASE("settings that cannot be used are named") {
         std::vector<std::string>{"generation_config.json: num_beams is left to --beams"});
   CHECK(read(R"({"suppress_tokens":[3]})").sampling.suppress == std::vector<TokenId>{3});
 }
+
+TEST_CASE("contrastive search and DoLa are recommended where transformers would do them") {
+  const GenerationDefaults d = read(R"({"penalty_alpha":0.6,"top_k":4,"do_sample":false})");
+  REQUIRE(d.contrastive);
+  CHECK(d.contrastive->penalty_alpha == 0.6);
+  CHECK(d.contrastive->top_k == 4);
+  CHECK(d.notes.empty());
+  CHECK(read(R"({"penalty_alpha":0.6})").contrastive->top_k == 50);
+  CHECK(!read(R"({"penalty_alpha":0})").contrastive);
+  CHECK(!read(R"({"penalty_alpha":null})").contrastive);
+  CHECK(!read(R"({"penalty_alpha":0.6,"top_k":1})").contrastive);
+  CHECK(!read(R"({"penalty_alpha":0.6,"top_k":null})").contrastive);
+  CHECK(!read(R"({"penalty_alpha":0.6,"num_beams":3})").contrastive);
+  const GenerationDefaults drawn = read(R"({"penalty_alpha":0.6,"top_k":4,"do_sample":true})");
+  CHECK(!drawn.contrastive);
+  CHECK(drawn.sampling.top_k == 4);
+  CHECK(drawn.notes ==
+        std::vector<std::string>{"generation_config.json: penalty_alpha is ignored, as do_sample is true"});
+  CHECK_THAT(refusal(R"({"penalty_alpha":"much"})"), Catch::Contains("penalty_alpha") && Catch::Contains("much"));
+  CHECK_THAT(refusal(R"({"penalty_alpha":1.5})"), Catch::Contains("penalty_alpha"));
+
+  using Part = DolaLayers::Part;
+  CHECK(read(R"({"dola_layers":"low"})").dola->part == Part::Low);
+  CHECK(read(R"({"dola_layers":"high","do_sample":true})").dola->part == Part::High);
+  CHECK(read(R"({"dola_layers":[0,2]})").dola->listed == std::vector<int64_t>{0, 2});
+  CHECK(!read("{}").dola);
+  CHECK_THAT(refusal(R"({"dola_layers":"middle"})"), Catch::Contains("dola_layers") && Catch::Contains("middle"));
+  CHECK_THAT(refusal(R"({"dola_layers":[-1]})"), Catch::Contains("dola_layers"));
+  CHECK_THAT(refusal(R"({"dola_layers":[]})"), Catch::Contains("dola_layers"));
+  CHECK_THAT(refusal(R"({"dola_layers":"low","penalty_alpha":0.6})"), Catch::Contains("do not go together"));
+}
