@@ -47,8 +47,8 @@ struct BeamText {
 // min_tokens and the like of the options act on the log-probabilities; samplers that are about the draw (temperature,
 // cuts, Mirostat) are left out, and so is speculation. Where max_tokens, max_seconds, the context or an interruption
 // ends the search the beams become results as they are. `sequence` has read a beginning of the prompt or nothing, and
-// in the end all of it. Throws Error as generate(), and for options out of their range, a constraint and logprobs,
-// which a search does not know.
+// in the end all of it. Throws Error as generate(), and for options out of their range, a constraint, a prompt's
+// end that was taken back and logprobs, which a search does not know.
 std::vector<BeamText> beam_search(Model& model, const Tokenizer* tokenizer, Sequence& sequence,
                                   std::span<const TokenId> prompt, const GenerateOptions& options,
                                   const BeamOptions& beams);

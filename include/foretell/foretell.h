@@ -19,6 +19,7 @@
 #include "foretell/constrain.h"
 #include "foretell/error.h"
 #include "foretell/generation_defaults.h"
+#include "foretell/healing.h"
 #include "foretell/model.h"
 #include "foretell/sampling.h"
 #include "foretell/tokenizer.h"

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "foretell/constrain.h"
+#include "foretell/healing.h"
 #include "foretell/model.h"
 #include "foretell/sampling.h"
 #include "foretell/tokenizer.h"
@@ -58,6 +59,7 @@ struct GenerateOptions {
   bool ignore_end = false;             // end tokens are tokens like others
   int64_t logprobs = -1;  // how many of the best log-probabilities to report for each token; -1: none at all
   const Constraint* constraint = nullptr;  // the form of the text (constrain.h); what there is, is always completed
+  TakenBack taken_back = {};  // of the prompt's end (healing.h): the first tokens write it again; it is not given out
   // Asked before each token and between two blocks of the prompt; where it says true the generation ends.
   std::function<bool()> interrupted = {};
   std::function<void(size_t done, size_t total)> on_prefill = {};  // called now and then while the prompt is read
@@ -152,9 +154,9 @@ class ModelPredictor : public Predictor {
 
 // The predictor has read a beginning of the prompt already, or nothing: its first length() tokens are taken to be the
 // prompt's. Without a tokenizer (null) there are ids and no text. Throws Error where the prompt is empty, longer than
-// the context or has ids outside of the vocabulary, for options out of their range, for logits that are not numbers,
-// and where max_tokens or the context is too small for any text that the constraint allows. A predictor has no hidden
-// states or layers, so options.contrastive and .dola are errors there.
+// the context or has ids outside of the vocabulary, for options out of their range or that do not go together, for
+// logits that are not numbers, and where max_tokens or the context is too small for any text that the constraint
+// allows. A predictor has no hidden states or layers, so options.contrastive and .dola are errors there.
 Generation generate(Predictor& predictor, const Tokenizer* tokenizer, std::span<const TokenId> prompt,
                     const GenerateOptions& options, const OnText& on_text = {});
 Generation generate(Model& model, const Tokenizer* tokenizer, Sequence& sequence, std::span<const TokenId> prompt,

@@ -23,6 +23,7 @@ struct GenerationDefaults {
   std::optional<ContrastiveSearch> contrastive;  // for somebody who asks for no draw; the samplers hold without it
   std::optional<DolaLayers> dola;
   BeamOptions beams;               // for somebody who asks for a beam search: its penalties and when it ends
+  bool token_healing = false;      // of prompts (healing.h)
   std::vector<std::string> notes;  // for a log: where the values come from, and the settings that are ignored
 };
 

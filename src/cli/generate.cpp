@@ -13,6 +13,7 @@
 #include "cli/generate_many.h"
 #include "cli/generation_options.h"
 #include "cli/generation_view.h"
+#include "cli/healing_options.h"
 #include "cli/interrupt.h"
 #include "cli/model_source.h"
 #include "cli/options.h"
@@ -48,7 +49,8 @@ class GenerateCommand {
   void check_strategies() const;
   void resume(const Prompt& prompt, GenerateOptions& options);
   void share_prompt();
-  void keep(const Generation& generation);
+  void heal(GenerateOptions& options);
+  void keep(const Generation& generation, const TakenBack& taken_back);
   BatchOptions batch_options() const;
   void load_draft();
   void add_guidance(double scale);
@@ -62,6 +64,7 @@ class GenerateCommand {
   SessionFlags kept_;
   BeamFlags beams_;
   StrategyFlags strategies_;
+  HealingFlag healing_flag_;
   std::optional<int64_t> logprobs_, lookup_, draft_tokens_;
   std::optional<std::string> draft_, negative_prompt_;
   int64_t num_ = 1, batch_size_ = 16;
@@ -84,6 +87,7 @@ class GenerateCommand {
   std::optional<Sequence> negative_sequence_;
   std::optional<GuidedPredictor> guided_;
   std::optional<Constraint> constraint_;
+  std::optional<PromptHealing> healing_;
   std::vector<TokenId> ids_;
   CachedPrompt cached_;  // what share_prompt() has read
   std::string echoed_;
@@ -142,7 +146,8 @@ void GenerateCommand::add_options(CLI::App& command) {
            "What --guidance-scale leads away from; without it the prompt's last token")
       ->group("Generation");
   add_session_options(command, kept_);
-  add_constraint_options(command, form_);
+  CLI::Option* healing = add_healing_option(command, healing_flag_);
+  for (CLI::Option* form : add_constraint_options(command, form_)) healing->excludes(form);
   add_seed_option(command, context_);
   add_model_option(command, context_);
   add_compute_options(command, context_);
@@ -194,6 +199,7 @@ void GenerateCommand::run() {
   if (options.dola) check_dola(*options.dola, *model_, *sequence_, options.sampling);
   if (prompt.ids) check_ids(ids_, model_->vocabulary_size());
   flags_.samplers.check_tokens(model_->vocabulary_size());
+  if (!grammar && !beams_.beams) heal(options);
   if (draft_) load_draft();
   if (beams_.beams) leave_guidance_out(options.sampling);
   if (options.sampling.guidance_scale != 1) {
@@ -221,6 +227,7 @@ void GenerateCommand::check_beams() const {
                                     {draft_.has_value(), "--draft"},
                                     {negative_prompt_.has_value(), "--negative-prompt"},
                                     {lookup_.value_or(0) > 0, "--lookup"},
+                                    {healing_flag_.asked, "--token-healing"},
                                     {logprobs_.has_value(), "--logprobs"}}) {
     if (given) throw UsageError({.what = std::string(flag) + " does not go with --beams"});
   }
@@ -255,11 +262,18 @@ void GenerateCommand::share_prompt() {
   spdlog::info("{} of {} tokens of the prompt were in {}", cached_.shared, ids_.size(), *kept_.prompt_cache);
 }
 
+void GenerateCommand::heal(GenerateOptions& options) {
+  if (options.max_tokens == 0 || !healing_flag_.wanted(*source_)) return;
+  options.taken_back = healing_.emplace(*source_).take_back(ids_);
+}
+
 // The text as it was given out, so that what ended it does not stand in it.
-void GenerateCommand::keep(const Generation& generation) {
+void GenerateCommand::keep(const Generation& generation, const TakenBack& taken) {
   std::vector<TokenId> ids = ids_;
-  ids.insert(ids.end(), generation.ids.begin(), generation.ids.end());
-  sequence_->truncate(static_cast<int64_t>(ids.size()));
+  const bool broken_off = !taken.ids.empty() && !taken.healing->rest_after(taken.bytes, generation.ids).empty();
+  const std::vector<TokenId>& more = broken_off ? taken.ids : generation.ids;
+  sequence_->truncate(static_cast<int64_t>(ids.size() + (broken_off ? 0 : more.size())));
+  ids.insert(ids.end(), more.begin(), more.end());
   save_session(*model_, *sequence_, ids, generation.seed, *kept_.session);
 }
 
@@ -344,7 +358,7 @@ void GenerateCommand::generate_one(const GenerateOptions& shared, int64_t index)
   }
   out.flush();
   view_->report(generation, flags_.stats);
-  if (kept_.session) keep(generation);
+  if (kept_.session) keep(generation, options.taken_back);
 }
 
 void GenerateCommand::generate_many(const GenerateOptions& shared) {

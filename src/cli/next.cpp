@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/constraint_options.h"
 #include "cli/draw_ruler.h"
+#include "cli/healing_options.h"
 #include "cli/interrupt.h"
 #include "cli/model_source.h"
 #include "cli/options.h"
@@ -97,22 +98,26 @@ class NextCommand {
   SamplerFlags samplers_;
   ConstraintFlags form_;
   StrategyFlags strategies_;
+  HealingFlag healing_flag_;
   std::optional<std::string> logits_file_;
   int64_t top_ = 10;
 
   std::optional<TextSource> source_;  // none with --logits
   std::vector<TokenId> history_;
+  TakenBack taken_back_;  // of it
+  std::optional<PromptHealing> healing_;
   std::vector<float> logits_;
 };
 
 void NextCommand::add_options(CLI::App& command) {
   add_prompt_options(command, prompt_);
+  CLI::Option* healing = add_healing_option(command, healing_flag_);
   CLI::Option* logits = add_text(command, "--logits", logits_file_, "FILE",
                                  "No model: {\"logits\":[..],\"history\":[..]} (-: standard input)");
-  logits->group("Input");
+  logits->group("Input")->excludes(healing);
   for (const char* other : {"--prompt", "--file", "--ids"}) logits->excludes(command.get_option(other));
   add_number(command, "-k,--top", top_, Whole{.least = 0}, "How many tokens to show; 0: all")->group("Output");
-  for (CLI::Option* form : add_constraint_options(command, form_)) logits->excludes(form);
+  for (CLI::Option* form : add_constraint_options(command, form_)) logits->excludes(form), healing->excludes(form);
   CLI::Option* dola = add_dola_option(command, strategies_.dola)->group("Input");
   logits->excludes(dola);
   add_sampler_options(command, samplers_, false);
@@ -134,6 +139,7 @@ void NextCommand::predict_with_model() {
   Model model = source_->load_model(context_);
   history_ = source_->encode(prompt, !prompt_.no_special);
   if (prompt.ids) check_ids(history_, model.vocabulary_size());
+  if (healing_flag_.asked) taken_back_ = healing_.emplace(*source_).take_back(history_);
   Sequence sequence = new_sequence(model, context_);
   ModelPredictor plain(model, sequence);
   std::optional<DolaPredictor> dola;
@@ -173,8 +179,15 @@ void NextCommand::run() {
           {.what = "the form of a text needs a tokenizer, and the model has none", .file = source_->path().string()});
     text.emplace(constraint.emplace(*grammar, *source_->tokenizer(), sampling.end_ids));
   }
-  const auto allowed = text ? text->allowed(std::numeric_limits<int64_t>::max()) : std::span<const uint64_t>();
-  const Prediction prediction = predict_allowed(logits_, history_, sampling, top, allowed);
+  std::vector<uint64_t> allowed;
+  if (text) {
+    const auto bits = text->allowed(std::numeric_limits<int64_t>::max());
+    allowed.assign(bits.begin(), bits.end());
+  } else if (!taken_back_.bytes.empty()) {
+    taken_back_.healing->allow(taken_back_.bytes, allowed);
+  }
+  const Prediction prediction =
+      predict_allowed(logits_, history_, sampling, top, allowed, text ? "grammar" : "token-healing");
   context_.options.json ? print_json(prediction) : print_table(prediction);
 }
 

@@ -41,6 +41,7 @@ void check_options(const GenerateOptions& options, const BeamOptions& beams) {
     refuse("diversity_penalty", "a number of at least 0", std::to_string(beams.diversity_penalty));
   if (!std::isfinite(beams.length_penalty)) refuse("length_penalty", "a number", std::to_string(beams.length_penalty));
   if (options.constraint != nullptr) refuse("constraint", "none", "one");
+  if (!options.taken_back.ids.empty()) refuse("taken_back", "nothing", "some tokens");
   if (options.logprobs >= 0) refuse("logprobs", "none", std::to_string(options.logprobs));
 }
 

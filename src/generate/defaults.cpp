@@ -180,26 +180,13 @@ std::optional<DolaLayers> read_dola(const Json& config) {
 
 // Settings that say nothing about what is generated, or that are read elsewhere.
 bool is_silent(std::string_view key) {
-  constexpr std::array silent = {"do_sample",
-                                 "eos_token_id",
-                                 "bos_token_id",
-                                 "pad_token_id",
-                                 "transformers_version",
-                                 "use_cache",
-                                 "suppress_tokens",
-                                 "sequence_bias",
-                                 "begin_suppress_tokens",
-                                 "bad_words_ids",
-                                 "forced_bos_token_id",
-                                 "forced_eos_token_id",
-                                 "watermarking_config",
-                                 "exponential_decay_length_penalty",
-                                 "length_penalty",
-                                 "diversity_penalty",
-                                 "num_beam_groups",
-                                 "early_stopping",
-                                 "penalty_alpha",
-                                 "dola_layers"};
+  constexpr std::array silent = {"do_sample",       "eos_token_id",         "bos_token_id",
+                                 "pad_token_id",    "transformers_version", "use_cache",
+                                 "suppress_tokens", "sequence_bias",        "begin_suppress_tokens",
+                                 "bad_words_ids",   "forced_bos_token_id",  "forced_eos_token_id",
+                                 "token_healing",   "watermarking_config",  "exponential_decay_length_penalty",
+                                 "length_penalty",  "diversity_penalty",    "num_beam_groups",
+                                 "early_stopping",  "penalty_alpha",        "dola_layers"};
   return key.starts_with('_') || std::find(silent.begin(), silent.end(), key) != silent.end();
 }
 
@@ -273,6 +260,10 @@ GenerationDefaults generation_defaults(const Json& generation_config, const Json
   }
   defaults.beams = read_beams(generation_config);
   defaults.bos_ids = ids("bos_token_id");
+  if (const Json* healing = find(generation_config, "token_healing")) {
+    if (!healing->is_boolean()) refuse("token_healing", "true or false", *healing);
+    defaults.token_healing = healing->get<bool>();
+  }
   return defaults;
 }
 

@@ -2,7 +2,26 @@
 
 #include <algorithm>
 
+#include "tokenizer/utf8.h"
+
 namespace foretell {
+namespace {
+
+size_t push_all(StreamDecoder& decoder, std::span<const TokenId> ids) {
+  size_t given = 0;
+  for (const TokenId id : ids) given += decoder.push(id).size();
+  return given;
+}
+
+// What ends a text and can be told only when more has come: without characters that are not whole.
+size_t held_by(StreamDecoder& decoder) {
+  constexpr std::string_view broken = "\ufffd";
+  std::string held = decoder.finish();
+  while (held.ends_with(broken)) held.resize(held.size() - broken.size());
+  return held.size();
+}
+
+}  // namespace
 
 TextStream::TextStream(const Tokenizer* tokenizer, std::span<const TokenId> prompt, const GenerateOptions& options,
                        const OnText& on_text)
@@ -12,10 +31,14 @@ TextStream::TextStream(const Tokenizer* tokenizer, std::span<const TokenId> prom
   starts_.reserve(tokens);
   text_.reserve(tokens * 8);  // bytes: more than most tokens have
   if (!tokenizer) return;
-  decoder_.emplace(*tokenizer);
   // The decoder needs to know what the answer follows on: some vocabularies leave out the blank at the start of a text.
   constexpr size_t enough = 16;
-  for (const TokenId id : prompt.last(std::min(prompt.size(), enough))) (void)decoder_->push(id);
+  const std::span<const TokenId> end = prompt.last(std::min(prompt.size(), enough));
+  decoder_.emplace(*tokenizer);
+  StreamDecoder whole_prompt(*tokenizer);
+  const size_t given = push_all(*decoder_, end);
+  written_again_ = push_all(whole_prompt, end) + push_all(whole_prompt, options.taken_back.ids);
+  written_again_ += held_by(whole_prompt) - given;
 }
 
 bool TextStream::push(TokenId id) {
@@ -34,14 +57,17 @@ void TextStream::finish() {
 size_t TextStream::ids_in_text() const {
   size_t count = starts_.size();
   if (stops_.found()) {
-    while (count > 0 && starts_[count - 1] >= text_.size()) count--;
+    while (count > 0 && starts_[count - 1] >= written_again_ + text_.size()) count--;
   }
   return count;
 }
 
 void TextStream::decode(std::string_view piece) {
+  size_t known = std::min(piece.size(), written_again_ - std::min(written_again_, decoded_));
+  // Bytes that made a character may come to make none, and U+FFFD is longer.
+  while (known > 0 && known < piece.size() && tokenization::is_continuation(piece[known])) known++;
   decoded_ += piece.size();
-  give(stops_.push(piece));
+  give(stops_.push(piece.substr(known)));
 }
 
 void TextStream::give(std::string_view piece) {

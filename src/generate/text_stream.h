@@ -34,6 +34,7 @@ class TextStream {
   StopMatcher stops_;
   const OnText& on_text_;
   std::string text_, piece_;
+  size_t written_again_ = 0;    // bytes of the prompt that come out of the decoder first, and are not given out
   size_t decoded_ = 0;          // bytes that came out of the decoder
   std::vector<size_t> starts_;  // for each id, decoded_ before it
 };

@@ -30,9 +30,12 @@ WrittenText::WrittenText(const Tokenizer* tokenizer, std::span<const TokenId> pr
       capacity_(capacity),
       prompt_length_(prompt.size()),
       start_(Clock::now()),
-      history_(prompt.begin(), prompt.end()) {
+      history_(prompt.begin(), prompt.end()),
+      to_write_again_(options.taken_back.bytes) {
   constexpr int64_t most_reserved = 4096;  // tokens; nothing is allocated for each of these
   if (options.constraint != nullptr) constrained_.emplace(*options.constraint);
+  if (constrained_ && !to_write_again_.empty())
+    throw Error({.what = "token healing does not go with a form of the text"});
   history_.reserve(prompt.size() + static_cast<size_t>(std::min(options.max_tokens, most_reserved)));
 }
 
@@ -77,8 +80,7 @@ void WrittenText::set_drawn(TokenId id, std::span<const float> logits) {
 }
 
 std::vector<WrittenText::LikelyToken> WrittenText::likeliest(std::span<const float> logits, size_t count) {
-  const auto allowed = constrained_ ? constrained_->allowed(left()) : std::span<const uint64_t>();
-  Candidates& candidates = chain_.apply(logits, history_, prompt_length_, {}, allowed);
+  Candidates& candidates = chain_.apply(logits, history_, prompt_length_, {}, allowed());
   const Candidates::Weights weights = candidates.weights();
   std::vector<LikelyToken> tokens;
   for (const TokenId place : most_probable(candidates.logits(), count)) {
@@ -94,11 +96,17 @@ std::optional<FinishReason> WrittenText::take(TokenId id, std::span<const float>
 }
 
 TokenId WrittenText::next_token(std::span<const float> logits) {
-  if (!constrained_) return chain_.sample(logits, history_, prompt_length_).id;
-  if (options_.logprobs >= 0) {  // each token's logits are wanted, so forced ones come one by one, too
+  if (constrained_ && options_.logprobs >= 0) {  // each token's logits are wanted, so forced ones come one by one, too
     if (const auto forced = constrained_->forced(left()); !forced.empty()) return forced.front();
   }
-  return chain_.sample(logits, history_, prompt_length_, constrained_->allowed(left())).id;
+  return chain_.sample(logits, history_, prompt_length_, allowed()).id;
+}
+
+std::span<const uint64_t> WrittenText::allowed() {
+  if (constrained_) return constrained_->allowed(left());
+  if (to_write_again_.empty()) return {};
+  options_.taken_back.healing->allow(to_write_again_, allowed_);
+  return allowed_;
 }
 
 std::optional<FinishReason> WrittenText::append_drawn() {
@@ -121,6 +129,7 @@ std::optional<FinishReason> WrittenText::append_forced() {
 std::optional<FinishReason> WrittenText::append(TokenId id) {
   history_.push_back(id);
   if (constrained_) constrained_->accept(id);
+  if (!to_write_again_.empty()) to_write_again_ = options_.taken_back.healing->rest_after(to_write_again_, id);
   if (!stream_.push(id) || (constrained_ && constrained_->finished())) return FinishReason::Stop;
   if (generated() >= options_.max_tokens) return FinishReason::Length;
   if (context_is_full()) return FinishReason::Context;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "foretell/generate.h"
@@ -52,6 +53,7 @@ class WrittenText {
   std::optional<FinishReason> append(TokenId id);
   void set_drawn(TokenId id, std::span<const float> logits);
   TokenId next_token(std::span<const float> logits);
+  std::span<const uint64_t> allowed();  // tokens that may come next; empty: all
   void check_limit() const;
   bool context_is_full() const { return static_cast<int64_t>(history_.size()) >= capacity_; }
   int64_t generated() const { return static_cast<int64_t>(history_.size() - prompt_length_); }
@@ -66,6 +68,8 @@ class WrittenText {
   const std::chrono::steady_clock::time_point start_;
   std::vector<TokenId> history_;
   std::optional<ConstrainedText> constrained_;
+  std::string_view to_write_again_;  // of what was taken back of the prompt
+  std::vector<uint64_t> allowed_;    // tokens, while there is some of it
   TokenId drawn_ = 0;
   Generation result_;
 };

@@ -26,17 +26,18 @@ std::vector<DrawShare> large_shares(const Candidates& candidates, const Candidat
 
 Prediction predict(std::span<const float> logits, std::span<const TokenId> history, const SamplingOptions& options,
                    size_t top) {
-  return predict_allowed(logits, history, options, top, {});
+  return predict_allowed(logits, history, options, top, {}, {});
 }
 
 Prediction predict_allowed(std::span<const float> logits, std::span<const TokenId> history,
-                           const SamplingOptions& options, size_t top, std::span<const uint64_t> allowed) {
+                           const SamplingOptions& options, size_t top, std::span<const uint64_t> allowed,
+                           std::string_view first_stage) {
   SamplerChain chain(options);
   Prediction prediction;
   const auto observe = [&](std::string_view stage, const Candidates& candidates) {
     if (stage == "logits") {
       if (allowed.empty()) return;
-      stage = "grammar";
+      stage = first_stage;
     }
     const auto index = static_cast<int>(prediction.stages.size());
     prediction.stages.push_back({std::string(stage), candidates.size()});

@@ -31,7 +31,7 @@ LAYERS = [
 RANK = {folder: rank for rank, folders in enumerate(LAYERS) for folder in folders}
 # Public headers that have another name than their folder.
 PUBLIC = {"error": "base", "foretell": "generate", "batch": "generate", "beam_search": "generate",
-          "generation_defaults": "generate", "session": "model", "token_id": "base"}
+          "generation_defaults": "generate", "healing": "generate", "session": "model", "token_id": "base"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
 INTRINSICS = re.compile(r"^(\w+intrin\.h|arm_\w+\.h)$")

@@ -127,3 +127,11 @@ TEST_CASE("contrastive search and DoLa are recommended where transformers would 
   CHECK_THAT(refusal(R"({"dola_layers":[]})"), Catch::Contains("dola_layers"));
   CHECK_THAT(refusal(R"({"dola_layers":"low","penalty_alpha":0.6})"), Catch::Contains("do not go together"));
 }
+
+TEST_CASE("token_healing is read") {
+  CHECK_FALSE(read("{}").token_healing);
+  CHECK(read(R"({"token_healing":true})").token_healing);
+  CHECK_FALSE(read(R"({"token_healing":false})").token_healing);
+  CHECK(read(R"({"token_healing":true})").notes.empty());
+  CHECK(refusal(R"({"token_healing":"yes"})").find("expected true or false, found \"yes\"") != std::string::npos);
+}
