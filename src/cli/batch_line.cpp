@@ -53,6 +53,57 @@ std::vector<std::string> texts_of(const std::string& key, const Json& value) {
   return texts;
 }
 
+Json objects_of(const std::string& key, const Json& value) {
+  const bool fits =
+      value.is_array() && std::all_of(value.begin(), value.end(), [](const Json& item) { return item.is_object(); });
+  if (!fits) refuse(key, "a list of objects", value);
+  return value;
+}
+
+// What a line goes on from, of which it has one.
+struct LineText {
+  std::optional<std::string> prompt;
+  std::optional<std::vector<TokenId>> ids;
+  Json messages, tools, template_args;  // null where they are not there
+  std::optional<bool> heal;
+
+  // Whether the key is one of these.
+  bool take(const std::string& key, const Json& value, int64_t vocabulary) {
+    if (key == "prompt") {
+      prompt = text_of(key, value);
+    } else if (key == "ids") {
+      ids = ids_of(key, value, vocabulary);
+    } else if (key == "messages") {
+      messages = objects_of(key, value);
+    } else if (key == "tools") {
+      tools = objects_of(key, value);
+    } else if (key == "template_args") {
+      if (!value.is_object()) refuse(key, "an object", value);
+      template_args = value;
+    } else if (key == "token_healing") {
+      heal = switch_of(key, value);
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  void check(bool has_tokenizer) const {
+    const int texts = (prompt ? 1 : 0) + (ids ? 1 : 0) + (messages.is_null() ? 0 : 1);
+    if (texts != 1)
+      throw Error({.what = texts == 0 ? "the line has no prompt" : "the line has more than one prompt",
+                   .expected = "\"prompt\": a text, \"ids\": a list of token ids, or \"messages\": a list of objects"});
+    if (!ids && !has_tokenizer)
+      throw Error({.what = "a text needs a tokenizer, and the model has none", .expected = "\"ids\""});
+    if (!messages.is_null() && heal.value_or(false))
+      throw Error({.what = "a chat template ends its prompt itself", .where = "token_healing", .expected = "false"});
+    if (messages.is_null() && !(tools.is_null() && template_args.is_null()))
+      throw Error({.what = "this is for a chat template",
+                   .where = tools.is_null() ? "template_args" : "tools",
+                   .expected = "\"messages\" beside it"});
+  }
+};
+
 // "top_k" is the flag --top-k; names that generation_config.json has otherwise are known, too.
 const SamplingParameter* find_parameter(const std::string& key) {
   std::string flag = key;
@@ -65,7 +116,8 @@ const SamplingParameter* find_parameter(const std::string& key) {
 
 std::string known_keys() {
   std::string known =
-      "some of id, prompt, ids, max_tokens, max_seconds, seed, stop, greedy, ignore_eos, suppress, temperature";
+      "some of id, prompt, ids, messages, tools, template_args, token_healing, max_tokens, max_seconds, seed, stop, "
+      "greedy, ignore_eos, suppress, temperature";
   for (const SamplingParameter& p : sampling_parameters()) {
     std::string key(p.flag);
     std::replace(key.begin(), key.end(), '-', '_');
@@ -98,15 +150,10 @@ BatchLine read_batch_line(const Json& line, const TextSource& source, const Line
   GenerateOptions& options = result.text.options = defaults.options;
   if (asks_for_a_draw(line)) options.sampling = defaults.if_asked;
   options.sampling.seed = defaults.options.sampling.seed;
-  std::optional<std::vector<TokenId>> ids;
-  const bool has_prompt = line.contains("prompt");
+  LineText text;
   for (const auto& [key, value] : line.items()) {
-    if (key == "id") continue;
-    if (key == "prompt") {
-      result.prompt = text_of(key, value);
-    } else if (key == "ids") {
-      ids = ids_of(key, value, defaults.vocabulary_size);
-    } else if (key == "max_tokens") {
+    if (key == "id" || text.take(key, value, defaults.vocabulary_size)) continue;
+    if (key == "max_tokens") {
       options.max_tokens = whole_of<int64_t>(key, value);
     } else if (key == "max_seconds") {
       if (!value.is_number() || value.get<double>() < 0) refuse(key, "a number of at least 0", value);
@@ -128,14 +175,19 @@ BatchLine read_batch_line(const Json& line, const TextSource& source, const Line
           {.what = "the line has an unknown key", .expected = known_keys(), .found = "\"" + key.substr(0, 80) + "\""});
     }
   }
-  if (has_prompt == ids.has_value())
-    throw Error({.what = has_prompt ? "the line has two prompts" : "the line has no prompt",
-                 .expected = "\"prompt\": a text, or \"ids\": a list of token ids"});
-  if (!ids && source.tokenizer() == nullptr)
-    throw Error({.what = "a text needs a tokenizer, and the model has none", .expected = "\"ids\""});
+  text.check(source.tokenizer() != nullptr);
   if (!options.stop.empty() && source.tokenizer() == nullptr)
     throw Error({.what = "a stop text needs a tokenizer, and the model has none", .where = "stop"});
-  result.text.prompt = source.encode({.ids = std::move(ids), .text = result.prompt}, defaults.special);
+  if (!text.messages.is_null()) {
+    result.chat = defaults.chats->render(text.messages, text.tools, text.template_args, *source.tokenizer());
+    result.prompt = result.chat->prompt;
+    result.text.prompt = result.chat->ids;
+    return result;
+  }
+  result.prompt = text.prompt.value_or("");
+  result.text.prompt = source.encode({.ids = std::move(text.ids), .text = result.prompt}, defaults.special);
+  if (options.max_tokens > 0 && text.heal.value_or(defaults.heal))
+    options.taken_back = defaults.healing->take_back(result.text.prompt);
   return result;
 }
 

@@ -20,6 +20,12 @@ using Json = nlohmann::ordered_json;
 
 constexpr auto white_space = " \t\r";
 
+std::vector<TokenId> whole_prompt(const BatchText& text) {
+  std::vector<TokenId> ids = text.prompt;
+  ids.insert(ids.end(), text.options.taken_back.ids.begin(), text.options.taken_back.ids.end());
+  return ids;
+}
+
 }  // namespace
 
 LinesOutput::LinesOutput(Context& context, const std::optional<std::string>& path)
@@ -60,14 +66,15 @@ void LinesOutput::write(const Json& line) {
 }
 
 BatchLines::BatchLines(Context& context, const std::string& input, const std::optional<std::string>& output)
-    : context_(context), input_(input == "-" ? "standard input" : input), output_(context, output) {
+    : input_(input == "-" ? "standard input" : input), output_(context, output) {
   std::istringstream text(read_input(input));
   size_t number = 0;
   for (std::string line; std::getline(text, line);) {
     number++;
     if (line.find_first_not_of(white_space) == std::string::npos) continue;
     Json json = Json::parse(line, nullptr, false);
-    lines_.push_back({.number = number, .text = std::move(line), .json = std::move(json), .prompt = {}, .echoed = {}});
+    lines_.push_back(
+        {.number = number, .text = std::move(line), .json = std::move(json), .prompt = {}, .echoed = {}, .chat = {}});
   }
   const std::vector<std::string>& there = output_.lines();
   if (there.size() > lines_.size())
@@ -114,6 +121,10 @@ void BatchLines::run(Batch& batch, const TextSource& source, const GenerationVie
     tokens_ += result.generation->timing.decode_tokens;
     Json document = head(line);
     document.update(view.document(line.prompt, line.echoed, *result.generation));
+    if (line.chat) {
+      line.chat->conversation.add_answer(line.chat->prompt, result.generation->text);
+      document["message"] = line.chat->conversation.messages.back();
+    }
     take(at, std::move(document));
   };
   batch.run(done, [&] { add_next(batch, source, defaults, echo); });
@@ -129,7 +140,8 @@ void BatchLines::add_next(Batch& batch, const TextSource& source, const LineDefa
       *own.options.sampling.seed += line.number - 1;
       BatchLine read = read_batch_line(line.json, source, own);
       line.prompt = read.text.prompt;
-      if (echo) line.echoed = line.json.contains("ids") ? source.decode(line.prompt) : read.prompt;
+      line.chat = std::move(read.chat);
+      if (echo) line.echoed = line.json.contains("ids") ? source.decode(whole_prompt(read.text)) : read.prompt;
       line_of_.push_back(at);
       batch.add(std::move(read.text));
       return;
@@ -155,6 +167,7 @@ void BatchLines::take(size_t index, Json result) {
     output_.write(next->second);
     Line& line = lines_[written_++];
     line.prompt = {};
+    line.chat = {};
     line.json = {};
     waiting_.erase(next);
   }

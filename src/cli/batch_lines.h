@@ -56,6 +56,7 @@ class BatchLines {
     nlohmann::ordered_json json;  // discarded: not JSON
     std::vector<TokenId> prompt;  // while it is being written
     std::string echoed;
+    std::optional<LineChat> chat;
   };
   void check_resumed(size_t index, const std::string& done) const;
   nlohmann::ordered_json head(const Line& line) const;
@@ -63,7 +64,6 @@ class BatchLines {
   void take(size_t index, nlohmann::ordered_json result);
   void fail(size_t index, const Error& error);
 
-  Context& context_;
   std::string input_;
   std::vector<Line> lines_;
   LinesOutput output_;

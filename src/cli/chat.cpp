@@ -5,11 +5,10 @@
 
 #include <cctype>
 #include <chrono>
-#include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "arch/open_model.h"
+#include "cli/chat_input.h"
 #include "cli/chat_loop.h"
 #include "cli/chat_session.h"
 #include "cli/commands.h"
@@ -43,7 +42,6 @@ class ChatCommand {
 
  private:
   Conversation conversation(const ChatSource& source) const;
-  ChatTemplate read_template(const ChatSource& source, bool tools) const;
   void render(const Conversation& conversation, const ChatTemplate& chat, const fs::path& model);
   void talk(Conversation& conversation, const ChatTemplate& chat);
   void answer(ChatSession& session, Conversation& conversation, GenerateOptions& options, bool only_one);
@@ -102,23 +100,11 @@ void ChatCommand::add_options(CLI::App& command) {
 }
 
 Json read_list(const std::string& file, const char* what) {
-  Json json;
   try {
-    json = Json::parse(read_input(file));
+    return list_of(Json::parse(read_input(file)), what, file);
   } catch (const Json::parse_error& error) {
     throw Error({.what = "not valid JSON", .file = file, .found = error.what()});
   }
-  if (json.is_object() && json.contains(what)) json = Json(json[what]);
-  if (!json.is_array())
-    throw Error(
-        {.what = std::string("not a list of ") + what, .file = file, .expected = "[...]", .found = json.type_name()});
-  for (const Json& item : json)
-    if (!item.is_object())
-      throw Error({.what = std::string("not a list of ") + what,
-                   .file = file,
-                   .expected = "objects",
-                   .found = item.type_name()});
-  return json;
 }
 
 Conversation ChatCommand::conversation(const ChatSource& source) const {
@@ -133,9 +119,7 @@ Conversation ChatCommand::conversation(const ChatSource& source) const {
     const Json json = Json::parse(value, nullptr, false);
     conversation.settings[argument.substr(0, equals)] = json.is_discarded() ? Json(value) : json;
   }
-  if (const char* epoch = std::getenv("SOURCE_DATE_EPOCH"); epoch != nullptr && *epoch != '\0')
-    conversation.now = std::chrono::system_clock::from_time_t(
-        parse_number(std::string_view(epoch), Whole{.least = 0}, "SOURCE_DATE_EPOCH"));
+  conversation.now = template_time();
   if (messages_) conversation.messages = read_list(*messages_, "messages");
   if (tools_) conversation.tools = read_list(*tools_, "tools");
   if (system_) conversation.set_system(*system_);
@@ -143,23 +127,11 @@ Conversation ChatCommand::conversation(const ChatSource& source) const {
   return conversation;
 }
 
-// A file, or else the name of one of the model's.
-ChatTemplate ChatCommand::read_template(const ChatSource& source, bool tools) const {
-  if (template_ && (fs::exists(*template_) || !source.templates.contains(*template_)))
-    return ChatTemplate(read_input(*template_), *template_);
-  const NamedTemplate& chosen = source.choose(template_, tools);
-  return ChatTemplate(chosen.text, chosen.where);
-}
-
 void ChatCommand::run() {
-  const fs::path model = find_model(context_.options.model);
-  std::optional<Checkpoint> checkpoint;
-  if (model.extension() == ".gguf") checkpoint = open_model(model, {.tensors = false});
-  const ChatSource source = read_chat_source(model, checkpoint ? &*checkpoint : nullptr);
-  checkpoint.reset();
+  const ChatSource source = read_chat_source(context_);
   Conversation conversation = this->conversation(source);
-  const ChatTemplate chat = read_template(source, !conversation.tools.is_null());
-  render_ ? render(conversation, chat, model) : talk(conversation, chat);
+  const ChatTemplate chat = read_template(source, template_, !conversation.tools.is_null());
+  render_ ? render(conversation, chat, find_model(context_.options.model)) : talk(conversation, chat);
 }
 
 void ChatCommand::render(const Conversation& conversation, const ChatTemplate& chat, const fs::path& model) {

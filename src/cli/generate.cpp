@@ -70,7 +70,7 @@ class GenerateCommand {
   int64_t num_ = 1, batch_size_ = 16;
   double max_time_ = 0;
   bool batch_lines_ = false;
-  std::optional<std::string> output_;  // of batch_lines_
+  std::optional<std::string> output_, template_;  // of batch_lines_
   bool echo_ = false;
 
   // While it runs.
@@ -115,13 +115,15 @@ void GenerateCommand::add_options(CLI::App& command) {
       ->group("Generation");
   add_beam_options(command, beams_);
   add_strategy_options(command, strategies_);
-  add_switch(
-      command, "--batch-lines", batch_lines_,
-      "The file, or standard input, is JSON Lines: {\"prompt\": TEXT} each, with settings of its own where wanted;"
-      "\nJSON Lines come out, in the same order")
+  add_switch(command, "--batch-lines", batch_lines_,
+             "The file, or standard input, is JSON Lines: {\"prompt\": TEXT} each, or {\"messages\": [...]},\n"
+             "with settings of its own where wanted; JSON Lines come out, in the same order")
       ->group("Generation");
   add_text(command, "-o,--output", output_, "FILE",
            "Where --batch-lines writes to; what stands there already is not written again")
+      ->group("Generation");
+  add_text(command, "--template", template_, "FILE",
+           "For messages in --batch-lines another chat template: a file, or the name of one that the model has")
       ->group("Generation");
   add_number(command, "--batch-size", batch_size_, Whole{.least = 1, .most = 128},
              "Of several texts so many at the same time")
@@ -390,10 +392,14 @@ void GenerateCommand::generate_lines() {
   if (lines.done()) return;
   const std::optional<Grammar> grammar = form_.read();
   load(true);
+  LineChats chats(context_, template_);
   LineDefaults defaults{.options = options_for(*source_),
                         .if_asked = flags_.samplers.over(source_->defaults().if_asked),
                         .special = !prompt_.no_special,
-                        .vocabulary_size = model_->vocabulary_size()};
+                        .vocabulary_size = model_->vocabulary_size(),
+                        .heal = !grammar && healing_flag_.wanted(*source_),
+                        .healing = &healing_.emplace(*source_),
+                        .chats = &chats};
   set_dry_breakers(defaults.if_asked, flags_.samplers, source_->tokenizer());
   flags_.samplers.check_tokens(model_->vocabulary_size());
   leave_guidance_out(defaults.options.sampling);

@@ -70,7 +70,7 @@ TEST_CASE("generate --batch-lines: each line as alone, in order, what fails says
   CHECK(contains(message(4), "where: temperature; expected a number of at least 0, found \"hot\""));
   CHECK(contains(message(5), "unknown key"));
   CHECK(contains(message(5), "found \"topk\""));
-  CHECK(contains(message(6), "two prompts"));
+  CHECK(contains(message(6), "more than one prompt"));
   CHECK(contains(outcome.err, "standard input, line 5: "));
   CHECK(contains(outcome.err, "4 lines failed"));
 }
@@ -107,6 +107,85 @@ TEST_CASE("generate --batch-lines: what the output has already is not written ag
   CHECK(contains(other.err, "not that of this input (where: line 1; expected {\"line\":1,\"id\":\"first\"}"));
   folder.write("out.jsonl", text + text);
   CHECK(contains(generate(flags).err, "more lines than the input"));
+}
+
+TEST_CASE("generate --batch-lines: conversations are those of chat, beside other lines") {
+  const TempFolder folder;
+  for (const char* name : {"config.json", "tokenizer.json", "model.safetensors"})
+    folder.write(name, read_file(model + "/" + name));
+  folder.write("chat_template.jinja",
+               "{% if tools %}[{{ tools[0].name }}]{% endif %}{% for m in messages %}<{{ m.role }}>{{ m.content }}\n"
+               "{% endfor %}{{ mood }}{% if add_generation_prompt %}<assistant>{% endif %}");
+  const std::string with_template = folder.path().string();
+  const std::string messages = R"([{"role":"system","content":"be brief"},{"role":"user","content":"a text"}])";
+  const std::string tools = R"([{"name":"look_up"}])";
+  const std::string input = R"({"messages":)" + messages + "}\n" + R"({"id":1,"tools":)" + tools +
+                            R"(,"template_args":{"mood":"calm"},"messages":)" + messages +
+                            R"(,"seed":9,"temperature":2})" + "\n" + R"({"prompt":"a text","token_healing":true})" +
+                            "\n" + R"({"messages":"a text"})" + "\n" + R"({"messages":["a text"]})" + "\n" +
+                            R"({"messages":[],"prompt":"a"})" + "\n" + R"({"prompt":"a","tools":[]})" + "\n" +
+                            R"({"messages":[],"token_healing":true})" + "\n" + R"({"prompt":"a"})" + "\n";
+  const Outcome outcome =
+      run({.arguments = {"generate", "-m", with_template, "--batch-lines", "-n", "8", "--seed", "3"}, .input = input});
+  INFO(outcome.err);
+  REQUIRE(outcome.code == 0);
+  const std::vector<Json> lines = lines_of(outcome.out);
+  REQUIRE(lines.size() == 9);
+  const auto chat = [&](const std::vector<std::string>& flags) {
+    std::vector<std::string> arguments = {
+        "chat", "-m", with_template, "--messages", folder.write("messages.json", messages).string(),
+        "-n",   "8",  "--json"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    const Outcome answer = run(arguments);
+    INFO(answer.err);
+    REQUIRE(answer.code == 0);
+    return Json::parse(answer.out);
+  };
+  const std::string tools_file = folder.write("tools.json", tools).string();
+  for (const auto& [at, expected] : std::vector<std::pair<size_t, Json>>{
+           {0, chat({"--seed", "3"})},
+           {1, chat({"--tools", tools_file, "--template-arg", "mood=calm", "--seed", "9", "--temp", "2"})}}) {
+    CAPTURE(at);
+    for (const char* key : {"prompt_ids", "ids", "text", "message", "finish_reason"})
+      CHECK(lines[at][key] == expected[key]);
+  }
+  CHECK(lines[0]["prompt_ids"].size() + 5 < lines[1]["prompt_ids"].size());
+  const Json healed = Json::parse(
+      run({"generate", "-m", model, "-p", "a text", "--token-healing", "-n", "8", "--seed", "5", "--json"}).out);
+  for (const char* key : {"prompt_ids", "ids", "text"}) CHECK(lines[2][key] == healed[key]);
+  for (const auto& [at, message] : std::vector<std::pair<size_t, std::string>>{
+           {3, "where: messages; expected a list of objects, found \"a text\""},
+           {4, "where: messages; expected a list of objects, found [\"a text\"]"},
+           {5, "more than one prompt"},
+           {6, "where: tools; expected \"messages\" beside it"},
+           {7, "where: token_healing; expected false"}}) {
+    CAPTURE(at);
+    CHECK(contains(lines[at]["error"]["message"], message));
+  }
+  CHECK(lines[8].contains("text"));
+}
+
+TEST_CASE("generate --batch-lines: a template that refuses, and none") {
+  const std::string line = R"({"messages":[{"role":"user","content":"a"}]})"
+                           "\n"
+                           R"({"prompt":"a"})"
+                           "\n";
+  const TempFolder folder;
+  const std::string file = folder.write("no.jinja", "{{ raise_exception('never') }}").string();
+  for (const auto& [flags, message] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{}, "the model has no chat template"},
+           {{"--template", file}, "never"},
+           {{"--template", file + "x"}, "cannot be opened"}}) {
+    std::vector<std::string> all = {"--batch-lines", "-n", "2"};
+    all.insert(all.end(), flags.begin(), flags.end());
+    const Outcome outcome = generate(all, line);
+    INFO(outcome.err);
+    CHECK(outcome.code == 0);
+    const std::vector<Json> lines = lines_of(outcome.out);
+    REQUIRE(lines.size() == 2);
+    CHECK(contains(lines[0]["error"]["message"], message));
+    CHECK(lines[1].contains("text"));
+  }
 }
 
 TEST_CASE("generate --batch-lines: wrong flags") {
