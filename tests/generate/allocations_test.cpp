@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "foretell/batch.h"
 #include "foretell/generate.h"
 
 namespace {
@@ -100,6 +101,50 @@ TEST_CASE("nothing is allocated for a token: experts") {
 TEST_CASE("nothing is allocated for a token: states") {
   check_nothing_is_allocated("qwen3_next", {.threads = 1});
   check_nothing_is_allocated("lfm2", {.threads = 1});
+}
+
+namespace {
+
+// The same of texts that are written at the same time, with as many allocations for all of them.
+int64_t batch_allocations_of(Model& model, const Tokenizer& tokenizer, GenerateOptions options, size_t texts) {
+  std::vector<int64_t> counts;
+  counts.reserve(500);
+  const auto before_each_step = [&counts] {
+    counts.push_back(allocations);
+    return false;
+  };
+  Batch batch(model, &tokenizer, {.at_once = texts, .capacity = 250, .interrupted = before_each_step});
+  options.max_tokens = 130;
+  options.ignore_end = true;
+  size_t length = 0;
+  for (size_t i = 0; i < texts; i++) {
+    options.sampling.seed = i;
+    BatchText text{.prompt = {}, .options = options};
+    text.on_text = [&length](std::string_view piece) { length += piece.size(); };
+    for (size_t k = 0; k < 40; k++) text.prompt.push_back(static_cast<TokenId>((k + i) % 9 * 13 + 3));
+    batch.add(std::move(text));
+  }
+  size_t ended = 0;
+  batch.run([&ended](size_t, const BatchResult& result) {
+    if (result.generation) ended++;
+  });
+  CHECK(ended == texts);
+  CHECK(length > 100 * texts);
+  REQUIRE(counts.size() > 240);  // asked twice in each step
+  return counts[240] - counts[120];
+}
+
+}  // namespace
+
+TEST_CASE("nothing is allocated for a token: texts that are written at the same time") {
+  for (const char* name : {"llama", "mixtral", "qwen3_next"}) {
+    CAPTURE(name);
+    Model model = Model::load(golden / name, {.threads = 2});
+    const Tokenizer tokenizer = Tokenizer::load(golden / name);
+    const SamplingOptions usual{.temperature = 0.8, .top_k = 40, .top_p = 0.95, .min_p = 0.05};
+    for (const SamplingOptions& sampling : {SamplingOptions{.temperature = 0}, usual})
+      CHECK(batch_allocations_of(model, tokenizer, {.sampling = sampling}, 5) <= 5 * growth);
+  }
 }
 
 TEST_CASE("nothing is allocated for a token: every sampler") {
