@@ -151,6 +151,8 @@ class Check:
             for number, line in lines(path):
                 if re.match(r'\s*(TEST_CASE|SCENARIO)\w*\((?:\w+,)?\s*"[^"]*[][;\\]', line):
                     self.find(path, number, "a test's name with [, ], ; or \\ makes CTest lose the tests after it")
+                if re.match(r'\s*(TEST_CASE|SCENARIO)\w*\((?:\w+,)?\s*"-', line):
+                    self.find(path, number, "a test's name that begins with - is taken for an option")
 
     def example(self):
         program, readme = self.root / "tests/consumer/main.cpp", self.root / "README.md"

@@ -112,6 +112,8 @@ class CheckSources(unittest.TestCase):
     def test_names_of_tests(self):
         self.write(**{"tests/a_test.cpp": 'TEST_CASE("fine, (it) is", "[tag]") {}\nTEST_CASE("in [0, 1)") {}\n'})
         self.expect(check(self.root, [self.command("tests/a_test.cpp")]), ("tests/a_test.cpp:2", "CTest"))
+        self.write(**{"tests/a_test.cpp": 'TEST_CASE("a --flag") {}\nTEST_CASE("--flag") {}\n'})
+        self.expect(check(self.root, [self.command("tests/a_test.cpp")]), ("tests/a_test.cpp:2", "option"))
 
     def test_the_example(self):
         self.write(**{"tests/consumer/main.cpp": "int main() {}\n", "README.md": "```cpp\nint main() {}\n```\n"})

@@ -34,7 +34,7 @@ bool contains(const std::string& text, const std::string& part) { return text.fi
 
 }  // namespace
 
-TEST_CASE("--token-healing: a link, and a text after a blank") {
+TEST_CASE("generate --token-healing: a link, and a text after a blank") {
   const Strings link = {"-p", "The link is <a href=\"http:", "--greedy", "-n", "4"};
   CHECK(generate(joined(link, {"--token-healing"})).out.starts_with("//"));
   const Strings blank = {"-p", "The capital of France is ", "--greedy", "-n", "3"};
@@ -53,7 +53,7 @@ TEST_CASE("--token-healing: a link, and a text after a blank") {
   CHECK((*best)["token"] == "://");
 }
 
-TEST_CASE("--token-healing: prompts are healed as transformers heals them, where it means the same") {
+TEST_CASE("generate --token-healing: prompts are healed as transformers heals them, where it means the same") {
   const Json rows = Json::parse(read_file(source + "/tests/golden/token_healing/smollm2.json"));
   const foretell::Tokenizer tokenizer = foretell::Tokenizer::load(source + "/models/smollm2-135m-instruct");
   const foretell::TokenHealing healing(tokenizer, {});
@@ -80,7 +80,7 @@ TEST_CASE("--token-healing: prompts are healed as transformers heals them, where
   CHECK(at == expected.size());
 }
 
-TEST_CASE("--token-healing: the text beside what else is asked for") {
+TEST_CASE("generate --token-healing: the text beside what else is asked for") {
   const Strings common = {"-m", tiny, "-p", "the small text of th", "--temp", "2", "-n", "20", "--ignore-eos"};
   const Json plain = json_of(joined(common, {"--token-healing"}));
   CHECK(plain["prompt_ids"].size() < json_of(common)["prompt_ids"].size());
@@ -108,7 +108,7 @@ TEST_CASE("--token-healing: the text beside what else is asked for") {
   CHECK(json_of(joined(common, {"--token-healing", "-n", "0"}))["prompt_ids"] == json_of(common)["prompt_ids"]);
 }
 
-TEST_CASE("--token-healing: a session goes on, also where the text broke off in what was taken back") {
+TEST_CASE("generate --token-healing: a session goes on, also where the text broke off in what was taken back") {
   const TempFolder folder;
   const std::string file = (folder.path() / "a.session").string();
   const Strings common = {"-m", tiny, "--greedy", "--ignore-eos", "--token-healing"};
@@ -131,7 +131,7 @@ TEST_CASE("--token-healing: a session goes on, also where the text broke off in 
   CHECK(text_of(after["prompt_ids"]).starts_with("the small text of th"));
 }
 
-TEST_CASE("--token-healing: a publisher's setting, and what it does not go with") {
+TEST_CASE("generate --token-healing: a publisher's setting, and what it does not go with") {
   const TempFolder folder;
   for (const char* name : {"config.json", "tokenizer.json", "model.safetensors"})
     folder.write(name, read_file(tiny + "/" + name));
