@@ -7,20 +7,14 @@
 #include <memory>
 
 #include "cli/batch_lines.h"
-#include "cli/beam_options.h"
 #include "cli/commands.h"
-#include "cli/constraint_options.h"
+#include "cli/generate_flags.h"
 #include "cli/generate_many.h"
-#include "cli/generation_options.h"
 #include "cli/generation_view.h"
-#include "cli/healing_options.h"
 #include "cli/interrupt.h"
 #include "cli/model_source.h"
 #include "cli/options.h"
 #include "cli/progress.h"
-#include "cli/prompt.h"
-#include "cli/session_options.h"
-#include "cli/strategy_options.h"
 #include "cli/text_source.h"
 #include "cli/token_text.h"
 #include "generate/check_prompt.h"
@@ -36,7 +30,7 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 class GenerateCommand {
  public:
   explicit GenerateCommand(Context& context) : context_(context) {}
-  void add_options(CLI::App& command);
+  void add_options(CLI::App& command) { add_generate_options(command, context_, flags_); }
   void run();
 
  private:
@@ -45,8 +39,6 @@ class GenerateCommand {
   void generate_one(const GenerateOptions& options, int64_t index);
   void generate_many(const GenerateOptions& options);
   void generate_lines();
-  void check_beams() const;
-  void check_strategies() const;
   void resume(const Prompt& prompt, GenerateOptions& options);
   void share_prompt();
   void heal(GenerateOptions& options);
@@ -58,20 +50,7 @@ class GenerateCommand {
   void log_options(const GenerateOptions& options) const;
 
   Context& context_;
-  PromptOptions prompt_;
-  GenerationFlags flags_{.samplers = {}, .stop = {}, .max_tokens = 512};
-  ConstraintFlags form_;
-  SessionFlags kept_;
-  BeamFlags beams_;
-  StrategyFlags strategies_;
-  HealingFlag healing_flag_;
-  std::optional<int64_t> logprobs_, lookup_, draft_tokens_;
-  std::optional<std::string> draft_, negative_prompt_;
-  int64_t num_ = 1, batch_size_ = 16;
-  double max_time_ = 0;
-  bool batch_lines_ = false;
-  std::optional<std::string> output_, template_;  // of batch_lines_
-  bool echo_ = false;
+  GenerateFlags flags_;
 
   // While it runs.
   std::optional<TextSource> source_;
@@ -103,68 +82,14 @@ constexpr auto defaults_help =
     "--min-p 0.05.\n"
     "Flags go on top of its values; where it has none, samplers that no flag asks for are off.";
 
-void GenerateCommand::add_options(CLI::App& command) {
-  add_prompt_options(command, prompt_);
-  add_generation_options(command, flags_, "The most tokens to generate");
-  add_number(command, "--max-time", max_time_, Real{.least = 0},
-             "End after so many seconds, loading left out; 0: never")
-      ->group("Generation");
-  add_switch(command, "--echo", echo_, "Print the prompt before the text")->group("Generation");
-  add_number(command, "--num", num_, Whole{.least = 1},
-             "So many texts, written at the same time, with seeds that count up")
-      ->group("Generation");
-  add_beam_options(command, beams_);
-  add_strategy_options(command, strategies_);
-  add_switch(command, "--batch-lines", batch_lines_,
-             "The file, or standard input, is JSON Lines: {\"prompt\": TEXT} each, or {\"messages\": [...]},\n"
-             "with settings of its own where wanted; JSON Lines come out, in the same order")
-      ->group("Generation");
-  add_text(command, "-o,--output", output_, "FILE",
-           "Where --batch-lines writes to; what stands there already is not written again")
-      ->group("Generation");
-  add_text(command, "--template", template_, "FILE",
-           "For messages in --batch-lines another chat template: a file, or the name of one that the model has")
-      ->group("Generation");
-  add_number(command, "--batch-size", batch_size_, Whole{.least = 1, .most = 128},
-             "Of several texts so many at the same time")
-      ->group("Generation");
-  add_number(command, "--logprobs", logprobs_, Whole{.least = 0},
-             "For each token its log-probability (temperature 1, no samplers) and those of the N best")
-      ->default_str("off")
-      ->group("Generation");
-  add_number(command, "--lookup", lookup_, Whole{.least = 0},
-             "Where the end of the text stood in it before, check up to N tokens at once that followed it there: the "
-             "same text,\nsooner. 0: never; by default as many as pay")
-      ->default_str("auto")
-      ->group("Generation");
-  add_text(command, "--draft", draft_, "MODEL",
-           "A smaller model with the same tokens that guesses ahead: the same text, sooner")
-      ->group("Generation");
-  add_number(command, "--draft-tokens", draft_tokens_, Whole{.least = 1},
-             "It guesses N tokens at a time; by default as many as pay")
-      ->default_str("auto")
-      ->group("Generation");
-  add_text(command, "--negative-prompt", negative_prompt_, "TEXT",
-           "What --guidance-scale leads away from; without it the prompt's last token")
-      ->group("Generation");
-  add_session_options(command, kept_);
-  CLI::Option* healing = add_healing_option(command, healing_flag_);
-  for (CLI::Option* form : add_constraint_options(command, form_)) healing->excludes(form);
-  add_seed_option(command, context_);
-  add_model_option(command, context_);
-  add_compute_options(command, context_);
-  add_output_options(command, context_);
-}
-
 GenerateOptions GenerateCommand::options_for(const TextSource& source) {
-  GenerateOptions options = generation_options(flags_, source);
+  GenerateOptions options = generation_options(flags_.generation, source);
   options.sampling.seed = seed_of(context_);
-  options.max_seconds = max_time_;
-  options.logprobs = logprobs_.value_or(-1);
-  options.lookup = lookup_.value_or(-1);
-  options.draft_tokens = draft_tokens_.value_or(-1);
-  const bool alone = !batch_lines_ && !beams_.beams && num_ == 1 && !draft_ && !kept_.session && !kept_.prompt_cache;
-  strategies_.choose(options, flags_.samplers, source.defaults(), alone);
+  options.max_seconds = flags_.max_time;
+  options.logprobs = flags_.logprobs.value_or(-1);
+  options.lookup = flags_.lookup.value_or(-1);
+  options.draft_tokens = flags_.draft_tokens.value_or(-1);
+  flags_.strategies.choose(options, flags_.generation.samplers, source.defaults(), flags_.one_text());
   return options;
 }
 
@@ -174,82 +99,56 @@ void GenerateCommand::load(bool ids_only) {
   source_.emplace(context_, ids_only);
   model_.emplace(source_->load_model(context_));
   sequence_.emplace(new_sequence(*model_, context_));
-  view_.emplace(context_, *source_, logprobs_.has_value());
+  view_.emplace(context_, *source_, flags_.logprobs.has_value());
   view_->load_s = seconds_since(start);
 }
 
 void GenerateCommand::run() {
-  check_strategies();
-  if (batch_lines_) return generate_lines();
-  if (output_) throw UsageError({.what = "--output is for --batch-lines", .hint = "> FILE keeps a text"});
-  if (kept_.session && (num_ > 1 || kept_.prompt_cache))
-    throw UsageError({.what = std::string("--session does not go with ") + (num_ > 1 ? "--num" : "--prompt-cache")});
-  if (beams_.beams) check_beams();
-  const Prompt prompt = read_prompt(prompt_, !kept_.resumes());
-  const std::optional<Grammar> grammar = form_.read();
-  if (beams_.beams && grammar)
+  flags_.check();
+  if (flags_.batch_lines) return generate_lines();
+  const Prompt prompt = read_prompt(flags_.prompt, !flags_.kept.resumes());
+  const std::optional<Grammar> grammar = flags_.form.read();
+  if (flags_.beams.beams && grammar)
     throw UsageError({.what = "--beams does not go with a grammar, --regex or a JSON schema"});
   const auto start = Clock::now();
   load(prompt.ids.has_value());
   GenerateOptions options = options_for(*source_);
-  if (kept_.resumes())
+  if (flags_.kept.resumes())
     resume(prompt, options);
   else
-    ids_ = source_->encode(prompt, !prompt_.no_special);
-  if (echo_) echoed_ = prompt.ids ? source_->decode(ids_) : prompt.text;
+    ids_ = source_->encode(prompt, !flags_.prompt.no_special);
+  if (flags_.echo) echoed_ = prompt.ids ? source_->decode(ids_) : prompt.text;
   log_options(options);
   if (options.dola) check_dola(*options.dola, *model_, *sequence_, options.sampling);
   if (prompt.ids) check_ids(ids_, model_->vocabulary_size());
-  flags_.samplers.check_tokens(model_->vocabulary_size());
-  if (!grammar && !beams_.beams) heal(options);
-  if (draft_) load_draft();
-  if (beams_.beams) leave_guidance_out(options.sampling);
+  flags_.generation.samplers.check_tokens(model_->vocabulary_size());
+  if (!grammar && !flags_.beams.beams) heal(options);
+  if (flags_.draft) load_draft();
+  if (flags_.beams.beams) leave_guidance_out(options.sampling);
   if (options.sampling.guidance_scale != 1) {
     add_guidance(options.sampling.guidance_scale);
-  } else if (negative_prompt_) {
+  } else if (flags_.negative_prompt) {
     spdlog::warn("--negative-prompt has no effect without --guidance-scale");
   }
   if (grammar) make_constraint(*grammar, options.sampling);
-  if (lookup_.value_or(0) > 0 && model_->draft_room(*sequence_, 1) == 0)
+  if (flags_.lookup.value_or(0) > 0 && model_->draft_room(*sequence_, 1) == 0)
     spdlog::warn("--lookup does nothing: what the model remembers of a text cannot be turned back");
   view_->load_s = seconds_since(start);
 
   const InterruptGuard guard;
-  if (kept_.prompt_cache) share_prompt();
-  if (beams_.beams) {
-    const BeamOptions beams = beams_.over(source_->defaults().beams, num_);
-    return write_beams(context_, *source_, *view_, *model_, *sequence_, {ids_, echoed_}, options, beams, flags_.stats);
+  if (flags_.kept.prompt_cache) share_prompt();
+  if (flags_.beams.beams) {
+    const BeamOptions beams = flags_.beams.over(source_->defaults().beams, flags_.num);
+    return write_beams(context_, *source_, *view_, *model_, *sequence_, {ids_, echoed_}, options, beams,
+                       flags_.generation.stats);
   }
-  if (num_ > 1 && !small_ && !guided_ && !options.dola) return generate_many(options);
-  for (int64_t i = 0; i < num_ && !interrupted(); i++) generate_one(options, i);
-}
-
-void GenerateCommand::check_beams() const {
-  for (const auto& [given, flag] : {std::pair{kept_.session.has_value(), "--session"},
-                                    {draft_.has_value(), "--draft"},
-                                    {negative_prompt_.has_value(), "--negative-prompt"},
-                                    {lookup_.value_or(0) > 0, "--lookup"},
-                                    {healing_flag_.asked, "--token-healing"},
-                                    {logprobs_.has_value(), "--logprobs"}}) {
-    if (given) throw UsageError({.what = std::string(flag) + " does not go with --beams"});
-  }
-  beams_.check(num_, flags_.samplers);
-}
-
-void GenerateCommand::check_strategies() const {
-  const GivenFlag others[] = {{batch_lines_, "--batch-lines"},
-                              {beams_.beams.has_value(), "--beams"},
-                              {draft_.has_value(), "--draft"},
-                              {lookup_.value_or(0) > 0, "--lookup"}};
-  const GivenFlag of_contrastive[] = {{num_ > 1, "--num"},
-                                      {kept_.session.has_value(), "--session"},
-                                      {kept_.prompt_cache.has_value(), "--prompt-cache"}};
-  strategies_.check(flags_.samplers, others, of_contrastive);
+  if (flags_.num > 1 && !small_ && !guided_ && !options.dola) return generate_many(options);
+  for (int64_t i = 0; i < flags_.num && !interrupted(); i++) generate_one(options, i);
 }
 
 // The text that was kept, and the prompt after it.
 void GenerateCommand::resume(const Prompt& prompt, GenerateOptions& options) {
-  Session session = load_session(*model_, *kept_.session, sequence_->capacity());
+  Session session = load_session(*model_, *flags_.kept.session, sequence_->capacity());
   sequence_.emplace(std::move(session.sequence));
   ids_ = std::move(session.ids);
   const std::vector<TokenId> more = source_->encode(prompt, false);
@@ -259,13 +158,13 @@ void GenerateCommand::resume(const Prompt& prompt, GenerateOptions& options) {
 
 void GenerateCommand::share_prompt() {
   check_prompt(sequence_->capacity(), ids_);
-  cached_ = use_prompt_cache(*kept_.prompt_cache, *model_, *sequence_, ids_, interrupted);
-  if (!flags_.stats) return;
-  spdlog::info("{} of {} tokens of the prompt were in {}", cached_.shared, ids_.size(), *kept_.prompt_cache);
+  cached_ = use_prompt_cache(*flags_.kept.prompt_cache, *model_, *sequence_, ids_, interrupted);
+  if (!flags_.generation.stats) return;
+  spdlog::info("{} of {} tokens of the prompt were in {}", cached_.shared, ids_.size(), *flags_.kept.prompt_cache);
 }
 
 void GenerateCommand::heal(GenerateOptions& options) {
-  if (options.max_tokens == 0 || !healing_flag_.wanted(*source_)) return;
+  if (options.max_tokens == 0 || !flags_.healing.wanted(*source_)) return;
   options.taken_back = healing_.emplace(*source_).take_back(ids_);
 }
 
@@ -276,33 +175,34 @@ void GenerateCommand::keep(const Generation& generation, const TakenBack& taken)
   const std::vector<TokenId>& more = broken_off ? taken.ids : generation.ids;
   sequence_->truncate(static_cast<int64_t>(ids.size() + (broken_off ? 0 : more.size())));
   ids.insert(ids.end(), more.begin(), more.end());
-  save_session(*model_, *sequence_, ids, generation.seed, *kept_.session);
+  save_session(*model_, *sequence_, ids, generation.seed, *flags_.kept.session);
 }
 
 void GenerateCommand::make_constraint(const Grammar& grammar, const SamplingOptions& sampling) {
   if (!source_->tokenizer())
     throw Error(
         {.what = "the form of a text needs a tokenizer, and the model has none", .file = source_->path().string()});
-  constraint_.emplace(grammar, *source_->tokenizer(), end_ids(flags_, sampling));
+  constraint_.emplace(grammar, *source_->tokenizer(), end_ids(flags_.generation, sampling));
 }
 
 void GenerateCommand::add_guidance(double scale) {
-  if (kept_.session || kept_.prompt_cache)
-    throw UsageError(
-        {.what = std::string("--guidance-scale does not go with ") + (kept_.session ? "--session" : "--prompt-cache"),
-         .hint = "what is kept is one text, and guidance reads two"});
+  if (flags_.kept.session || flags_.kept.prompt_cache)
+    throw UsageError({.what = std::string("--guidance-scale does not go with ") +
+                              (flags_.kept.session ? "--session" : "--prompt-cache"),
+                      .hint = "what is kept is one text, and guidance reads two"});
   if (ids_.empty()) return;  // which is an error of its own
   std::vector<TokenId> negative = {ids_.back()};
-  if (negative_prompt_) negative = source_->encode({.ids = {}, .text = *negative_prompt_}, !prompt_.no_special);
+  if (flags_.negative_prompt)
+    negative = source_->encode({.ids = {}, .text = *flags_.negative_prompt}, !flags_.prompt.no_special);
   if (negative.empty()) throw UsageError({.what = "--negative-prompt has no tokens"});
   negative_sequence_.emplace(new_sequence(*model_, context_));
   guided_.emplace(*model_, *sequence_, *negative_sequence_, std::move(negative), ids_.size(), scale);
-  if (draft_ || lookup_.value_or(0) > 0) spdlog::warn("nothing is guessed ahead with --guidance-scale");
+  if (flags_.draft || flags_.lookup.value_or(0) > 0) spdlog::warn("nothing is guessed ahead with --guidance-scale");
 }
 
 // The model that guesses for the other one.
 void GenerateCommand::load_draft() {
-  const std::filesystem::path path = find_model(*draft_);
+  const std::filesystem::path path = find_model(*flags_.draft);
   if (source_->tokenizer()) check_same_tokens(*source_->tokenizer(), source_->path(), load_tokenizer(path), path);
   small_ = std::make_unique<Draft>(load_model(path, context_), sequence_->capacity());
   if (const int64_t size = model_->vocabulary_size(); !source_->tokenizer() && small_->model.vocabulary_size() != size)
@@ -339,8 +239,8 @@ void GenerateCommand::generate_one(const GenerateOptions& shared, int64_t index)
   };
   if (!json) {
     const std::string seed = std::to_string(*options.sampling.seed);
-    if (num_ > 1)
-      out.write("--- " + std::to_string(index + 1) + " of " + std::to_string(num_) + ", seed " + seed + "\n");
+    if (flags_.num > 1)
+      out.write("--- " + std::to_string(index + 1) + " of " + std::to_string(flags_.num) + ", seed " + seed + "\n");
     out.write(echoed_);
     out.flush();
   }
@@ -356,11 +256,11 @@ void GenerateCommand::generate_one(const GenerateOptions& shared, int64_t index)
   } else {
     if (!source_->tokenizer()) out.write(last = CLI::detail::join(generation.ids, ","));
     if (!last.ends_with('\n')) out.write("\n");
-    if (logprobs_) view_->print_logprobs(generation);
+    if (flags_.logprobs) view_->print_logprobs(generation);
   }
   out.flush();
-  view_->report(generation, flags_.stats);
-  if (kept_.session) keep(generation, options.taken_back);
+  view_->report(generation, flags_.generation.stats);
+  if (flags_.kept.session) keep(generation, options.taken_back);
 }
 
 void GenerateCommand::generate_many(const GenerateOptions& shared) {
@@ -369,39 +269,34 @@ void GenerateCommand::generate_many(const GenerateOptions& shared) {
   Batch batch(*model_, source_->tokenizer(), batch_options());
   batch.share_beginning(*sequence_);
   TextsInTurn texts(context_, *source_, *view_,
-                    {.prompt_ids = ids_, .echoed = echoed_, .logprobs = logprobs_.has_value(), .stats = flags_.stats});
-  texts.write(batch, options, static_cast<size_t>(num_));
+                    {.prompt_ids = ids_,
+                     .echoed = echoed_,
+                     .logprobs = flags_.logprobs.has_value(),
+                     .stats = flags_.generation.stats});
+  texts.write(batch, options, static_cast<size_t>(flags_.num));
 }
 
 BatchOptions GenerateCommand::batch_options() const {
-  return {.at_once = static_cast<size_t>(batch_size_), .capacity = sequence_->capacity(), .interrupted = interrupted};
+  return {
+      .at_once = static_cast<size_t>(flags_.batch_size), .capacity = sequence_->capacity(), .interrupted = interrupted};
 }
 
 void GenerateCommand::generate_lines() {
-  for (const auto& [given, flag] : {std::pair{num_ > 1, "--num"},
-                                    {beams_.beams.has_value(), "--beams"},
-                                    {draft_.has_value(), "--draft"},
-                                    {prompt_.text.has_value(), "--prompt"},
-                                    {prompt_.ids.has_value(), "--ids"},
-                                    {kept_.session.has_value(), "--session"},
-                                    {kept_.prompt_cache.has_value(), "--prompt-cache"}}) {
-    if (given) throw UsageError({.what = std::string(flag) + " does not go with --batch-lines"});
-  }
-  BatchLines lines(context_, prompt_.file.value_or("-"), output_);
-  if (lines.skipped() > 0) spdlog::info("{} lines are in {} already", lines.skipped(), *output_);
+  BatchLines lines(context_, flags_.prompt.file.value_or("-"), flags_.output);
+  if (lines.skipped() > 0) spdlog::info("{} lines are in {} already", lines.skipped(), *flags_.output);
   if (lines.done()) return;
-  const std::optional<Grammar> grammar = form_.read();
+  const std::optional<Grammar> grammar = flags_.form.read();
   load(true);
-  LineChats chats(context_, template_);
+  LineChats chats(context_, flags_.template_file);
   LineDefaults defaults{.options = options_for(*source_),
-                        .if_asked = flags_.samplers.over(source_->defaults().if_asked),
-                        .special = !prompt_.no_special,
+                        .if_asked = flags_.generation.samplers.over(source_->defaults().if_asked),
+                        .special = !flags_.prompt.no_special,
                         .vocabulary_size = model_->vocabulary_size(),
-                        .heal = !grammar && healing_flag_.wanted(*source_),
+                        .heal = !grammar && flags_.healing.wanted(*source_),
                         .healing = &healing_.emplace(*source_),
                         .chats = &chats};
-  set_dry_breakers(defaults.if_asked, flags_.samplers, source_->tokenizer());
-  flags_.samplers.check_tokens(model_->vocabulary_size());
+  set_dry_breakers(defaults.if_asked, flags_.generation.samplers, source_->tokenizer());
+  flags_.generation.samplers.check_tokens(model_->vocabulary_size());
   leave_guidance_out(defaults.options.sampling);
   leave_guidance_out(defaults.if_asked);
   log_options(defaults.options);
@@ -410,9 +305,9 @@ void GenerateCommand::generate_lines() {
   const InterruptGuard guard;
   const auto start = Clock::now();
   Batch batch(*model_, source_->tokenizer(), batch_options());
-  lines.run(batch, *source_, *view_, defaults, echo_);
+  lines.run(batch, *source_, *view_, defaults, flags_.echo);
   const double seconds = seconds_since(start);
-  if (flags_.stats)
+  if (flags_.generation.stats)
     spdlog::info("loading {:.3f} s; {} tokens in {:.3f} s ({:.1f} tokens/s)", view_->load_s, lines.tokens(), seconds,
                  static_cast<double>(lines.tokens()) / seconds);
   if (lines.failed() > 0) spdlog::warn("{} lines failed: their errors stand in the output", lines.failed());
