@@ -11,11 +11,7 @@
 namespace foretell::cli {
 
 void BeamFlags::check(int64_t num, const SamplerFlags& samplers) const {
-  for (const auto& [parameter, value] : samplers.numbers) {
-    if (!is_about_the_draw(*parameter) || (parameter->flag == "temp" && value == 0)) continue;
-    throw UsageError({.what = "--" + std::string(parameter->flag) + " does not go with --beams",
-                      .hint = "a beam search draws nothing: it follows the most probable texts"});
-  }
+  samplers.refuse_draw("--beams", "a beam search draws nothing: it follows the most probable texts");
   if (num > *beams)
     throw UsageError({.what = "--num: a beam search has no more results than beams",
                       .expected = "1 to " + std::to_string(*beams),
@@ -72,12 +68,11 @@ void write_beams(Context& context, const TextSource& source, GenerationView& vie
   const Terminal& terminal = context.err_terminal;
   const bool shown = terminal.interactive && !context.options.quiet;
   Progress reading("reading the prompt", shown, terminal.width), searching("searching", shown, terminal.width);
-  const auto part = [](auto done, auto total) { return static_cast<double>(done) / static_cast<double>(total); };
   GenerateOptions options = asked;
-  options.on_prefill = [&](size_t done, size_t total) {
-    done < total ? reading.update(part(done, total)) : reading.clear();
+  options.on_prefill = [&](size_t done, size_t total) { reading.update(done, total); };
+  beams.on_step = [&](int64_t tokens) {
+    searching.update(static_cast<double>(tokens) / static_cast<double>(options.max_tokens));
   };
-  beams.on_step = [&](int64_t tokens) { searching.update(part(tokens, options.max_tokens)); };
   std::vector<BeamText> texts = beam_search(model, source.tokenizer(), sequence, prompt.ids, options, beams);
   searching.clear();
 

@@ -193,9 +193,7 @@ void ChatCommand::answer(ChatSession& session, Conversation& conversation, Gener
   options.sampling.seed = seed_of(context_);
   const Terminal& terminal = context_.err_terminal;
   Progress progress("reading", terminal.interactive && !context_.options.quiet, terminal.width);
-  options.on_prefill = [&progress](size_t done, size_t total) {
-    done < total ? progress.update(static_cast<double>(done) / static_cast<double>(total)) : progress.clear();
-  };
+  options.on_prefill = [&progress](size_t done, size_t total) { progress.update(done, total); };
   last_.clear();
   last_part_ = AnswerPart::Said;
   std::optional<AnswerSplitter> splitter;

@@ -3,9 +3,9 @@
 
 #include <spdlog/spdlog.h>
 
-#include <chrono>
 #include <memory>
 
+#include "base/clock.h"
 #include "cli/batch_lines.h"
 #include "cli/commands.h"
 #include "cli/generate_flags.h"
@@ -22,10 +22,6 @@
 
 namespace foretell::cli {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 class GenerateCommand {
  public:
@@ -226,9 +222,7 @@ void GenerateCommand::generate_one(const GenerateOptions& shared, int64_t index)
   if (small_) options.draft = &small_->predictor;
   const Terminal& terminal = context_.err_terminal;
   Progress progress("reading the prompt", terminal.interactive && !context_.options.quiet, terminal.width);
-  options.on_prefill = [&progress](size_t done, size_t total) {
-    done < total ? progress.update(static_cast<double>(done) / static_cast<double>(total)) : progress.clear();
-  };
+  options.on_prefill = [&progress](size_t done, size_t total) { progress.update(done, total); };
   Output& out = context_.out;
   const bool json = context_.options.json;
   std::string last = echoed_;

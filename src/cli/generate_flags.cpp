@@ -1,7 +1,5 @@
 #include "cli/generate_flags.h"
 
-#include <utility>
-
 #include "cli/options.h"
 
 namespace foretell::cli {
@@ -73,26 +71,24 @@ bool GenerateFlags::one_text() const {
 }
 
 void GenerateFlags::check_lines() const {
-  for (const auto& [given, flag] : {std::pair{num > 1, "--num"},
-                                    {beams.beams.has_value(), "--beams"},
-                                    {draft.has_value(), "--draft"},
-                                    {prompt.text.has_value(), "--prompt"},
-                                    {prompt.ids.has_value(), "--ids"},
-                                    {kept.session.has_value(), "--session"},
-                                    {kept.prompt_cache.has_value(), "--prompt-cache"}}) {
-    if (given) throw UsageError({.what = std::string(flag) + " does not go with --batch-lines"});
-  }
+  const GivenFlag others[] = {{num > 1, "--num"},
+                              {beams.beams.has_value(), "--beams"},
+                              {draft.has_value(), "--draft"},
+                              {prompt.text.has_value(), "--prompt"},
+                              {prompt.ids.has_value(), "--ids"},
+                              {kept.session.has_value(), "--session"},
+                              {kept.prompt_cache.has_value(), "--prompt-cache"}};
+  refuse_others(others, "--batch-lines");
 }
 
 void GenerateFlags::check_beams() const {
-  for (const auto& [given, flag] : {std::pair{kept.session.has_value(), "--session"},
-                                    {draft.has_value(), "--draft"},
-                                    {negative_prompt.has_value(), "--negative-prompt"},
-                                    {lookup.value_or(0) > 0, "--lookup"},
-                                    {healing.asked, "--token-healing"},
-                                    {logprobs.has_value(), "--logprobs"}}) {
-    if (given) throw UsageError({.what = std::string(flag) + " does not go with --beams"});
-  }
+  const GivenFlag others[] = {{kept.session.has_value(), "--session"},
+                              {draft.has_value(), "--draft"},
+                              {negative_prompt.has_value(), "--negative-prompt"},
+                              {lookup.value_or(0) > 0, "--lookup"},
+                              {healing.asked, "--token-healing"},
+                              {logprobs.has_value(), "--logprobs"}};
+  refuse_others(others, "--beams");
   beams.check(num, generation.samplers);
 }
 

@@ -213,6 +213,11 @@ std::vector<std::string> choices_of(const CLI::Option& option) {
   return CLI::detail::split(type, '|');
 }
 
+void refuse_others(std::span<const GivenFlag> others, const std::string& flag) {
+  for (const auto& [given, other] : others)
+    if (given) throw UsageError({.what = std::string(other) + " does not go with " + flag});
+}
+
 UsageError usage_error(const CLI::ParseError& error, const CLI::App& app) {
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) return unexpected_argument(app);
   const std::string message = error.what();

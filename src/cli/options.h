@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -104,6 +105,11 @@ CLI::Option* add_choice(CLI::App& command, const std::string& names, T& target,
 
 // The names that an option of add_choice takes; empty for other options.
 std::vector<std::string> choices_of(const CLI::Option& option);
+
+// A flag, and whether it was given.
+using GivenFlag = std::pair<bool, const char*>;
+// Throws UsageError for the first of these that was given beside `flag`, with which they do not go.
+void refuse_others(std::span<const GivenFlag> others, const std::string& flag);
 
 // What CLI11 found wrong with the arguments, in this program's words.
 UsageError usage_error(const CLI::ParseError& error, const CLI::App& app);

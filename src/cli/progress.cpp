@@ -20,6 +20,10 @@ Progress::Progress(std::string what, bool shown, int width) : what_(std::move(wh
 
 Progress::~Progress() { clear(); }
 
+void Progress::update(size_t done, size_t total) {
+  done < total ? update(static_cast<double>(done) / static_cast<double>(total)) : clear();
+}
+
 void Progress::update(double part) {
   constexpr std::chrono::milliseconds patience(300), frame(50);
   const auto now = Clock::now();

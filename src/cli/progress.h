@@ -15,8 +15,9 @@ class Progress {
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
-  void update(double part);  // 0 to 1
-  void clear();              // until the next update
+  void update(double part);                // 0 to 1
+  void update(size_t done, size_t total);  // and clear() when all is done
+  void clear();                            // until the next update
 
  private:
   using Clock = std::chrono::steady_clock;

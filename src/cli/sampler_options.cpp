@@ -89,6 +89,13 @@ bool SamplerFlags::ask_for_a_draw() const {
          std::any_of(numbers.begin(), numbers.end(), [](const auto& given) { return decides_the_draw(*given.first); });
 }
 
+void SamplerFlags::refuse_draw(const std::string& flag, const std::string& hint, std::string_view but) const {
+  for (const auto& [parameter, value] : numbers) {
+    if (!is_about_the_draw(*parameter) || parameter->flag == but || (parameter->flag == "temp" && value == 0)) continue;
+    throw UsageError({.what = "--" + std::string(parameter->flag) + " does not go with " + flag, .hint = hint});
+  }
+}
+
 SamplingOptions SamplerFlags::over(SamplingOptions base) const {
   for (const auto& [parameter, value] : numbers) parameter->set(base, value);
   if (greedy) base.temperature = 0;

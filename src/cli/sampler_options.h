@@ -28,6 +28,8 @@ struct SamplerFlags {
   void check_tokens(int64_t vocabulary_size) const;
   // Something was asked for that decides how the next token is drawn.
   bool ask_for_a_draw() const;
+  // Throws UsageError where a sampler was given that is about the draw; a temperature of 0 is none, nor is `but`.
+  void refuse_draw(const std::string& flag, const std::string& hint, std::string_view but = {}) const;
 };
 
 // `recommended`: without flags the publisher's settings hold, and the help says so.

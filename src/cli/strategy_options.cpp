@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "cli/options.h"
 #include "generate/dola_predictor.h"
 
 namespace foretell::cli {
@@ -12,11 +11,6 @@ namespace {
 
 constexpr auto contrastive_flag = "--penalty-alpha";
 constexpr auto dola_flag = "--dola-layers";
-
-void refuse_others(std::span<const GivenFlag> others, const std::string& flag) {
-  for (const auto& [given, other] : others)
-    if (given) throw UsageError({.what = std::string(other) + " does not go with " + flag});
-}
 
 // The number that --top-k gave.
 std::optional<int64_t> given_top_k(const SamplerFlags& samplers) {
@@ -26,12 +20,8 @@ std::optional<int64_t> given_top_k(const SamplerFlags& samplers) {
 }
 
 void check_contrastive(const SamplerFlags& samplers) {
-  for (const auto& [parameter, value] : samplers.numbers) {
-    if (!is_about_the_draw(*parameter) || parameter->flag == "top-k" || (parameter->flag == "temp" && value == 0))
-      continue;
-    throw UsageError({.what = "--" + std::string(parameter->flag) + " does not go with " + contrastive_flag,
-                      .hint = "contrastive search draws nothing: it takes the best of the --top-k N most probable"});
-  }
+  samplers.refuse_draw(contrastive_flag,
+                       "contrastive search draws nothing: it takes the best of the --top-k N most probable", "top-k");
   if (given_top_k(samplers) == 0)
     throw UsageError({.what = "--top-k 0 does not go with " + std::string(contrastive_flag),
                       .expected = "how many candidates contrastive search looks at",

@@ -4,15 +4,12 @@
 #include <CLI/CLI.hpp>
 #include <optional>
 #include <span>
-#include <utility>
 
+#include "cli/options.h"
 #include "cli/sampler_options.h"
 #include "cli/text_source.h"
 
 namespace foretell::cli {
-
-// A flag, and whether it was given.
-using GivenFlag = std::pair<bool, const char*>;
 
 struct StrategyFlags {
   std::optional<double> penalty_alpha;

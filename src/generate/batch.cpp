@@ -1,19 +1,15 @@
 #include "foretell/batch.h"
 
 #include <algorithm>
-#include <chrono>
 #include <exception>
 #include <string>
 
+#include "base/clock.h"
 #include "generate/check_prompt.h"
 #include "generate/written_text.h"
 
 namespace foretell {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 void check_ids(std::span<const TokenId> ids, int64_t vocabulary) {
   for (const TokenId id : ids) {

@@ -1,31 +1,21 @@
 #include "foretell/beam_search.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <optional>
 #include <string>
 
+#include "base/clock.h"
 #include "base/exact_math.h"
 #include "generate/beam_group.h"
 #include "generate/check_prompt.h"
 #include "generate/text_stream.h"
+#include "generate/written_text.h"
 #include "sampling/parameters.h"
 #include "sampling/selection.h"
 
 namespace foretell {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-// Samplers that are about the draw would take tokens away, or scale their log-probabilities.
-SamplingOptions sampling_of(const GenerateOptions& options) {
-  SamplingOptions sampling = without_draw(options.sampling);
-  if (options.ignore_end) sampling.end_ids.clear();
-  return sampling;
-}
 
 void check_options(const GenerateOptions& options, const BeamOptions& beams) {
   const auto refuse = [](const char* where, const std::string& expected, const std::string& found) {
@@ -55,7 +45,7 @@ class BeamSearch {
         prompt_(prompt),
         options_(options),
         beam_options_(beams),
-        sampling_(sampling_of(options)),
+        sampling_(without_draw(sampling_of(options))),
         rules_(rules()) {}
 
   std::vector<BeamText> run() {

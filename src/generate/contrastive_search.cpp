@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "base/clock.h"
 #include "generate/check_prompt.h"
 #include "generate/written_text.h"
 #include "model/implementation.h"
@@ -16,8 +17,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using Wanted = Model::Implementation::Wanted;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // In lanes, so that the sum has one order and the compiler may use vectors.
 float dot(const float* a, const float* b, int64_t count) {

@@ -34,9 +34,9 @@ std::vector<TokenId> ids_of(const Json& value, std::string_view key) {
   return ids;
 }
 
-void read_number(SamplingOptions& options, const SamplingParameter& parameter, const Json& value) {
-  if (!value.is_number() || !parameter.contains(value.get<double>()))
-    refuse(parameter.config_key, parameter.range(), value);
+void read_number(SamplingOptions& options, const SamplingParameter& parameter, const Json& value,
+                 std::string_view key) {
+  if (!value.is_number() || !parameter.contains(value.get<double>())) refuse(key, parameter.range(), value);
   parameter.set(options, value.get<double>());
 }
 
@@ -70,9 +70,7 @@ std::vector<LogitBias> bad_words_of(const Json& value, std::span<const TokenId> 
 
 void read_flag(SamplingOptions& options, std::string_view flag, const Json& value, std::string_view key) {
   for (const SamplingParameter& parameter : sampling_parameters()) {
-    if (parameter.flag != flag) continue;
-    if (!value.is_number() || !parameter.contains(value.get<double>())) refuse(key, parameter.range(), value);
-    parameter.set(options, value.get<double>());
+    if (parameter.flag == flag) read_number(options, parameter, value, key);
   }
 }
 
@@ -212,7 +210,7 @@ Settings read_settings(const Json& generation_config, bool use_draw, bool contra
       if (contrastive && key == "top_k") continue;
       settings.notes.push_back("generation_config.json: " + key + " is ignored, as do_sample is false");
     } else {
-      read_number(settings.values, *parameter, value);
+      read_number(settings.values, *parameter, value, key);
       settings.chooses |= parameter->draw_only;
     }
   }

@@ -1,8 +1,8 @@
 #include "foretell/generate.h"
 
-#include <chrono>
 #include <optional>
 
+#include "base/clock.h"
 #include "generate/check_prompt.h"
 #include "generate/contrastive_search.h"
 #include "generate/dola_predictor.h"
@@ -11,10 +11,6 @@
 
 namespace foretell {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // The driver of one text: reads its tokens, with guesses at those that may come next.
 class Run {

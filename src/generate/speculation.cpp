@@ -1,14 +1,11 @@
 #include "generate/speculation.h"
 
 #include <algorithm>
-#include <chrono>
+
+#include "base/clock.h"
 
 namespace foretell {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // How long the history can become.
 size_t longest_history(const Predictor& predictor, size_t prompt_length, int64_t max_tokens) {

@@ -12,14 +12,19 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 SamplingOptions with_seed(const GenerateOptions& options) {
-  SamplingOptions sampling = options.sampling;
-  sampling.max_tokens = options.max_tokens;
-  if (options.ignore_end) sampling.end_ids.clear();
+  SamplingOptions sampling = sampling_of(options);
   if (!sampling.seed) sampling.seed = random_seed();
   return sampling;
 }
 
 }  // namespace
+
+SamplingOptions sampling_of(const GenerateOptions& options) {
+  SamplingOptions sampling = options.sampling;
+  sampling.max_tokens = options.max_tokens;
+  if (options.ignore_end) sampling.end_ids.clear();
+  return sampling;
+}
 
 WrittenText::WrittenText(const Tokenizer* tokenizer, std::span<const TokenId> prompt, const GenerateOptions& options,
                          int64_t capacity, const OnText& on_text)

@@ -13,6 +13,9 @@
 
 namespace foretell {
 
+// The options' sampling as it holds for a text: with its limit, and without end tokens where they end nothing.
+SamplingOptions sampling_of(const GenerateOptions& options);
+
 class WrittenText {
  public:
   // `capacity`: tokens of prompt and text that can be read at most. Everything given but the prompt must live as long.

@@ -10,8 +10,6 @@ constexpr int matrix_rows = 6, matrix_vectors = 4;
 
 #include "kernels/float_products.h"
 
-#include "kernels/fetch.h"
-
 #define FORETELL_KEEP(r) asm volatile("" : "+v"(r))  // stops GCC 12 from moving the value, and then spilling it
 
 namespace {
@@ -23,7 +21,7 @@ FORETELL_APART void panel_int8(const unsigned char* panel, int64_t groups, const
   __m512 acc[R];
   FORETELL_UNROLL for (int r = 0; r < R; r++) acc[r] = _mm512_setzero_ps();
   for (int64_t g = 0; g < groups; g++, panel += panel_group_bytes(F, S), tile += int8_group_bytes(R)) {
-    if constexpr (R > 1) fetch_ahead<F>(panel);
+    if constexpr (R > 1) fetch_ahead(panel, 64 * (bits + 1));
     __m512i dots[R];
     FORETELL_UNROLL for (int r = 0; r < R; r++) dots[r] = _mm512_setzero_si512();
     const auto add_quads = [&](int j, __m512i w) {
@@ -63,9 +61,7 @@ inline void integer_block(const int16_t* a, int64_t a_stride, const int8_t* b, i
   FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int n = 0; n < N; n++) acc[r][n] =
       _mm512_setzero_si512();
   for (int64_t p = 0; p < pairs; p++, b += b_stride) {
-    if constexpr (R <= 3)  // few rows wait for the memory
-      FORETELL_UNROLL for (int n = 0; n < N; n += 2)
-          _mm_prefetch(reinterpret_cast<const char*>(b) + 4096 + 32 * n, _MM_HINT_T0);
+    if constexpr (R <= 3) fetch_ahead(b, 32 * N);
     __m512i v[N];
     FORETELL_UNROLL for (int n = 0; n < N; n++) v[n] =
         _mm512_cvtepi8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(b + 32 * n)));

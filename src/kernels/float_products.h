@@ -27,9 +27,7 @@ inline void float_columns(const unsigned char* weights, int64_t line, int64_t co
   V acc[R][N];
   FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int n = 0; n < N; n++) acc[r][n] = all(0.0f);
   for (int64_t c = 0; c < cols; c++, weights += line, tile += R) {
-    if constexpr (R > 1) {
-      for (int64_t at = 0; at < line; at += 64) __builtin_prefetch(weights + 4096 + at);
-    }
+    if constexpr (R > 1) fetch_ahead(weights, line);
     V w[N];
     FORETELL_UNROLL for (int n = 0; n < N; n++) w[n] = load_weights<F>(weights + 16 * element * n);
     FORETELL_UNROLL for (int r = 0; r < R; r++) {

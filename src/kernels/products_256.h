@@ -1,8 +1,6 @@
 // Integer products in registers of 256 bits. The including unit defines dots4, dots8 and add_pairs.
 #pragma once
 
-#include "kernels/fetch.h"
-
 namespace {
 
 // The sums of few rows stay in registers; those of many wait in the cache, as there are 16 registers.
@@ -31,7 +29,7 @@ FORETELL_APART void panel_int8(const unsigned char* panel, int64_t groups, const
   Sums<R> sums;
   sums.start(out);
   for (int64_t g = 0; g < groups; g++, panel += panel_group_bytes(F, S), tile += int8_group_bytes(R)) {
-    fetch_ahead<F>(panel);
+    fetch_ahead(panel, 64 * (bits + 1));
     __m256i dots[R][2];
     if constexpr (bits == 4) {
       dots4<R>(panel, tile, dots);
@@ -59,8 +57,7 @@ inline void integer_block(const int16_t* a, int64_t a_stride, const int8_t* b, i
   FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int n = 0; n < N; n++) acc[r][n] =
       _mm256_setzero_si256();
   for (int64_t p = 0; p < pairs; p++, b += b_stride) {
-    if constexpr (R <= 3)  // few rows wait for the memory
-      _mm_prefetch(reinterpret_cast<const char*>(b) + 4096, _MM_HINT_T0);
+    if constexpr (R <= 3) fetch_ahead(b, 16 * N);
     __m256i v[N];
     FORETELL_UNROLL for (int n = 0; n < N; n++) v[n] =
         _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(b + 16 * n)));

@@ -116,6 +116,19 @@ TEST_CASE("beam search: ends by the context, an interruption and a limit of 0") 
   CHECK(reason({.max_tokens = 100, .interrupted = [&] { return ++asked > 5; }}, 0, 6) == FinishReason::Interrupted);
 }
 
+TEST_CASE("beam search: a forced last token is the last that the limit allows") {
+  Model model = Model::load(golden / "arch/gpt2", {.threads = 2});
+  GenerateOptions options{.max_tokens = 6, .ignore_end = true};
+  options.sampling.forced_last = {7};
+  Sequence sequence(model);
+  const auto texts = beam_search(model, nullptr, sequence, Ids{5, 77, 200, 13}, options, {.beams = 3, .num = 3});
+  REQUIRE_FALSE(texts.empty());
+  for (const BeamText& text : texts) {
+    REQUIRE(text.generation.ids.size() == 6);
+    CHECK(text.generation.ids.back() == 7);
+  }
+}
+
 TEST_CASE("beam search: options that cannot be") {
   Model model = Model::load(golden / "arch/gpt2", {.threads = 2});
   const auto error = [&](const BeamOptions& beams, const Ids& prompt = {5}) {
