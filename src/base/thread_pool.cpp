@@ -53,6 +53,8 @@ int count_cpus(bool siblings_count_once) {
   return within_quota(static_cast<int>(cores.size()));
 }
 
+thread_local int own_number = 0;  // in the pool that this thread belongs to; 0 for all that call run()
+
 inline void relax() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -64,7 +66,8 @@ inline void relax() {
 ThreadPool::ThreadPool(int threads)
     : threads_(std::max(threads, 1)),
       spins_(threads <= available_cores() ? spins_before_yield : 0),
-      shares_(static_cast<size_t>(threads_)) {
+      shares_(static_cast<size_t>(threads_)),
+      places_(static_cast<size_t>(threads_)) {
   for (int t = 1; t < threads_; t++) workers_.emplace_back([this, t] { work(t); });
 }
 
@@ -92,6 +95,7 @@ void ThreadPool::run(const std::function<void(int)>& job) {
   if (threads_ == 1) return job(0);
   failure_ = nullptr;
   job_ = &job;
+  note_place();
   job_number_.fetch_add(1, std::memory_order_release);
   job_number_.notify_all();
   call(0);
@@ -101,6 +105,7 @@ void ThreadPool::run(const std::function<void(int)>& job) {
 
 void ThreadPool::barrier() {
   if (threads_ == 1) return;
+  note_place();
   const uint32_t phase = phase_.load(std::memory_order_relaxed);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
     arrived_.store(0, std::memory_order_relaxed);
@@ -112,13 +117,40 @@ void ThreadPool::barrier() {
 }
 
 void ThreadPool::work(int thread) {
+  own_number = thread;
   if (spins_ == 0) stay_on_a_core(thread);
   for (uint32_t seen = 0;; seen++) {
     wait_for_change(job_number_, seen);
     if (job_ == nullptr) return;
+    move_apart(thread);
     call(thread);
     barrier();
   }
+}
+
+// Where other programs are at work, too, the system may put two of our threads on one core, and leave them there for a
+// tenth of a second, in which each spins away the time that the other needs. The later of the two goes elsewhere.
+void ThreadPool::note_place() {
+  places_[static_cast<size_t>(own_number)].cpu.store(sched_getcpu(), std::memory_order_relaxed);
+}
+
+void ThreadPool::move_apart(int others) {
+  if (spins_ == 0) return;  // they take turns anyway
+  note_place();
+  const int cpu = places_[static_cast<size_t>(own_number)].cpu.load(std::memory_order_relaxed);
+  cpu_set_t allowed;
+  bool alone = true;
+  for (int t = 0; t < others; t++)
+    alone = alone && (t == own_number || places_[static_cast<size_t>(t)].cpu.load(std::memory_order_relaxed) != cpu);
+  if (alone || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  cpu_set_t free = allowed;
+  for (const Place& place : places_) {
+    const int theirs = place.cpu.load(std::memory_order_relaxed);
+    if (theirs >= 0 && theirs < CPU_SETSIZE) CPU_CLR(theirs, &free);
+  }
+  if (sched_setaffinity(0, sizeof free, &free) != 0) return;  // none is left
+  note_place();
+  sched_setaffinity(0, sizeof allowed, &allowed);
 }
 
 void ThreadPool::call(int thread) {
@@ -130,11 +162,12 @@ void ThreadPool::call(int thread) {
   }
 }
 
-void ThreadPool::wait_for_change(std::atomic<uint32_t>& value, uint32_t old) const {
+void ThreadPool::wait_for_change(std::atomic<uint32_t>& value, uint32_t old) {
   for (int i = 0; i < spins_; i++) {
     if (value.load(std::memory_order_acquire) != old) return;
     relax();
   }
+  move_apart(threads_);
   for (int i = 0; i < yields_before_sleep; i++) {
     if (value.load(std::memory_order_acquire) != old) return;
     std::this_thread::yield();

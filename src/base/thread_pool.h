@@ -1,5 +1,6 @@
 // Threads that run one job together, as the forward pass does: all of them call the same function with their number,
-// and meet at barriers. A wait spins for some microseconds and then sleeps, so idle threads cost nothing.
+// and meet at barriers. A wait spins for some microseconds and then sleeps, so idle threads cost nothing. Threads that
+// the system puts on one core, while there are enough, move apart.
 #pragma once
 
 #include <atomic>
@@ -31,8 +32,8 @@ class ThreadPool {
 
   int size() const { return threads_; }
 
-  // Calls job(0) here and job(1)... on the others; returns when all have returned. One caller at a time. The first
-  // exception of any thread is thrown again here; a job that calls barrier() must not throw.
+  // Calls job(0) here and job(1)... on the others; returns when all have returned. One caller at a time, and no job
+  // of another pool. The first exception of any thread is thrown again here; a job that calls barrier() must not throw.
   void run(const std::function<void(int)>& job);
 
   // Inside run: returns when every thread has called it.
@@ -47,12 +48,17 @@ class ThreadPool {
  private:
   void work(int thread);
   void call(int thread);
-  void wait_for_change(std::atomic<uint32_t>& value, uint32_t old) const;
+  void note_place();
+  void move_apart(int others);  // from the first so many threads
+  void wait_for_change(std::atomic<uint32_t>& value, uint32_t old);
 
   // A thread's share of what is shared out: how much of it is taken, below the number of the call that it belongs to.
   struct alignas(64) Share {
     std::atomic<uint64_t> taken{0};
     uint32_t call = 0;  // of this thread
+  };
+  struct alignas(64) Place {
+    std::atomic<int> cpu{-1};  // on which the thread was seen last
   };
   static int64_t take(Share& share, uint32_t call, int64_t size);
 
@@ -60,6 +66,7 @@ class ThreadPool {
   const int spins_;
   std::vector<std::thread> workers_;
   std::vector<Share> shares_;
+  std::vector<Place> places_;
   const std::function<void(int)>* job_ = nullptr;  // null ends the workers
   std::mutex failure_mutex_;
   std::exception_ptr failure_;

@@ -1,5 +1,7 @@
 #include "base/thread_pool.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
@@ -42,6 +44,31 @@ TEST_CASE("a barrier lets no thread ahead") {
     CHECK_FALSE(wrong);
     CHECK(std::accumulate(steps.begin(), steps.end(), 0) == threads * 1000);
   }
+}
+
+TEST_CASE("threads that the system put on one core part before they work") {
+  cpu_set_t allowed;
+  REQUIRE(sched_getaffinity(0, sizeof allowed, &allowed) == 0);
+  if (CPU_COUNT(&allowed) < 2 || available_cores() < 2) return;
+  ThreadPool pool(2);
+  int apart = 0;
+  for (int i = 0; i < 20; i++) {
+    std::atomic<int> cpu{-1};
+    pool.run([&](int t) {
+      if (t == 0) cpu = sched_getcpu();
+      pool.barrier();
+      if (t == 0) return;
+      cpu_set_t one;
+      CPU_ZERO(&one);
+      CPU_SET(cpu, &one);
+      sched_setaffinity(0, sizeof one, &one);
+      sched_setaffinity(0, sizeof allowed, &allowed);
+    });
+    int cpus[2] = {-1, -1};
+    pool.run([&](int t) { cpus[t] = sched_getcpu(); });
+    apart += cpus[0] != cpus[1] ? 1 : 0;
+  }
+  CHECK(apart >= 15);  // the calling thread, which stays where it is, may be moved, too
 }
 
 TEST_CASE("what a thread throws comes out of run, and the pool goes on") {
