@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <fstream>
 #include <set>
@@ -14,6 +15,8 @@ namespace {
 // Spinning pays while every thread has a core of its own. With more threads than cores it only takes time from the
 // others: there a thread gives up its core at once, some times before it sleeps, since waking costs more than a turn.
 constexpr int spins_before_yield = 20000, yields_before_sleep = 200;
+// Within a job, where the others are at work, about 10 ms: who sleeps is woken on any core, perhaps on a taken one.
+constexpr int yields_in_job = 20000;
 
 // More threads than cores take turns on a core of their own: where they wander, one core waits for the other's two.
 void stay_on_a_core(int thread) {
@@ -95,7 +98,7 @@ void ThreadPool::run(const std::function<void(int)>& job) {
   if (threads_ == 1) return job(0);
   failure_ = nullptr;
   job_ = &job;
-  note_place();
+  settle();
   job_number_.fetch_add(1, std::memory_order_release);
   job_number_.notify_all();
   call(0);
@@ -105,14 +108,14 @@ void ThreadPool::run(const std::function<void(int)>& job) {
 
 void ThreadPool::barrier() {
   if (threads_ == 1) return;
-  note_place();
+  settle();
   const uint32_t phase = phase_.load(std::memory_order_relaxed);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == threads_) {
     arrived_.store(0, std::memory_order_relaxed);
     phase_.store(phase + 1, std::memory_order_release);
     phase_.notify_all();
   } else {
-    wait_for_change(phase_, phase);
+    wait_for_change(phase_, phase, spins_ > 0 ? yields_in_job : yields_before_sleep);
   }
 }
 
@@ -120,36 +123,35 @@ void ThreadPool::work(int thread) {
   own_number = thread;
   if (spins_ == 0) stay_on_a_core(thread);
   for (uint32_t seen = 0;; seen++) {
-    wait_for_change(job_number_, seen);
+    wait_for_change(job_number_, seen, yields_before_sleep);
     if (job_ == nullptr) return;
-    move_apart(thread);
+    settle();
     call(thread);
     barrier();
   }
 }
 
 // Where other programs are at work, too, the system may put two of our threads on one core, and leave them there for a
-// tenth of a second, in which each spins away the time that the other needs. The later of the two goes elsewhere.
-void ThreadPool::note_place() {
-  places_[static_cast<size_t>(own_number)].cpu.store(sched_getcpu(), std::memory_order_relaxed);
-}
-
-void ThreadPool::move_apart(int others) {
-  if (spins_ == 0) return;  // they take turns anyway
-  note_place();
-  const int cpu = places_[static_cast<size_t>(own_number)].cpu.load(std::memory_order_relaxed);
+// tenth of a second, in which each spins away the time that the other needs. A thread that finds itself on a core where
+// another was seen goes elsewhere.
+void ThreadPool::settle() {
+  std::atomic<int>& place = places_[static_cast<size_t>(own_number)].cpu;
+  const int cpu = sched_getcpu();
+  if (place.load(std::memory_order_relaxed) == cpu) return;
+  place.store(cpu, std::memory_order_relaxed);
   cpu_set_t allowed;
-  bool alone = true;
-  for (int t = 0; t < others; t++)
-    alone = alone && (t == own_number || places_[static_cast<size_t>(t)].cpu.load(std::memory_order_relaxed) != cpu);
-  if (alone || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  if (spins_ == 0 || sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;  // without spins they take turns
   cpu_set_t free = allowed;
-  for (const Place& place : places_) {
-    const int theirs = place.cpu.load(std::memory_order_relaxed);
-    if (theirs >= 0 && theirs < CPU_SETSIZE) CPU_CLR(theirs, &free);
+  bool alone = true;
+  for (int t = 0; t < threads_; t++) {
+    const int theirs = places_[static_cast<size_t>(t)].cpu.load(std::memory_order_relaxed);
+    if (t == own_number || theirs < 0 || theirs >= CPU_SETSIZE) continue;
+    alone = alone && theirs != cpu;
+    CPU_CLR(theirs, &free);
   }
-  if (sched_setaffinity(0, sizeof free, &free) != 0) return;  // none is left
-  note_place();
+  if (alone || sched_setaffinity(0, sizeof free, &free) != 0) return;  // fails where no core is left
+  std::this_thread::sleep_for(std::chrono::nanoseconds(1));  // it wakes on one that is idle, where there is one
+  place.store(sched_getcpu(), std::memory_order_relaxed);
   sched_setaffinity(0, sizeof allowed, &allowed);
 }
 
@@ -162,13 +164,12 @@ void ThreadPool::call(int thread) {
   }
 }
 
-void ThreadPool::wait_for_change(std::atomic<uint32_t>& value, uint32_t old) {
+void ThreadPool::wait_for_change(std::atomic<uint32_t>& value, uint32_t old, int yields) const {
   for (int i = 0; i < spins_; i++) {
     if (value.load(std::memory_order_acquire) != old) return;
     relax();
   }
-  move_apart(threads_);
-  for (int i = 0; i < yields_before_sleep; i++) {
+  for (int i = 0; i < yields; i++) {
     if (value.load(std::memory_order_acquire) != old) return;
     std::this_thread::yield();
   }

@@ -48,9 +48,8 @@ class ThreadPool {
  private:
   void work(int thread);
   void call(int thread);
-  void note_place();
-  void move_apart(int others);  // from the first so many threads
-  void wait_for_change(std::atomic<uint32_t>& value, uint32_t old);
+  void settle();
+  void wait_for_change(std::atomic<uint32_t>& value, uint32_t old, int yields) const;
 
   // A thread's share of what is shared out: how much of it is taken, below the number of the call that it belongs to.
   struct alignas(64) Share {
