@@ -263,35 +263,38 @@ ExprPtr ExpressionParser::postfix(ExprPtr value) {
   }
 }
 
+// An expression, or a slice, which has no object yet.
+ExprPtr ExpressionParser::subscript_item() {
+  const int at = line();
+  const auto ends = [&] { return is_operator(",") || is_operator("]"); };
+  ExprPtr start = is_operator(":") ? nullptr : expression();
+  if (!skip_operator(":")) return start;
+  ExprPtr stop = is_operator(":") || ends() ? nullptr : expression();
+  ExprPtr step = skip_operator(":") && !ends() ? expression() : nullptr;
+  return make(Slice{nullptr, std::move(start), std::move(stop), std::move(step)}, at);
+}
+
 ExprPtr ExpressionParser::subscript(ExprPtr value) {
   const int at = line();
-  std::vector<ExprPtr> parts(3);
-  size_t part = 0;
-  bool sliced = false;
+  const auto slice_of = [](Expr& item) {
+    auto* slice = std::get_if<Slice>(&item.node);
+    return slice != nullptr && slice->object == nullptr ? slice : nullptr;
+  };
   std::vector<ExprPtr> items;
   while (!is_operator("]")) {
-    if (skip_operator(":")) {
-      sliced = true;
-      if (++part > 2) fail("expected token ']', got ':'");
-    } else if (is_operator(",")) {
-      if (sliced) fail("expected token ']', got ','");
-      if (!parts[0]) fail("unexpected ','");
-      next();
-      if (is_operator("]")) fail("unexpected ']'");
-      items.push_back(std::move(parts[0]));
-    } else {
-      if (parts[part]) fail("expected token ',', got '" + described(current()) + "'");
-      parts[part] = expression();
-    }
+    if (!items.empty()) expect_operator(",");
+    items.push_back(subscript_item());
+    if (items.size() > 1 && (slice_of(*items[0]) != nullptr || slice_of(*items.back()) != nullptr))
+      fail("a slice cannot be one of several subscripts");  // Python's tuples hold none
   }
   next();
-  if (sliced) return make(Slice{std::move(value), std::move(parts[0]), std::move(parts[1]), std::move(parts[2])}, at);
-  if (!items.empty()) {
-    if (parts[0]) items.push_back(std::move(parts[0]));
+  if (items.size() != 1)
     return make(Subscript{std::move(value), make(Items{List::Kind::Tuple, std::move(items)}, at)}, at);
+  if (Slice* slice = slice_of(*items[0])) {
+    slice->object = std::move(value);
+    return std::move(items[0]);
   }
-  if (!parts[0]) fail("expected a subscript");
-  return make(Subscript{std::move(value), std::move(parts[0])}, at);
+  return make(Subscript{std::move(value), std::move(items[0])}, at);
 }
 
 ExprPtr ExpressionParser::filters(ExprPtr operand, bool first) {

@@ -65,6 +65,7 @@ class ExpressionParser {
   ExprPtr dict();
   ExprPtr postfix(ExprPtr value);
   ExprPtr subscript(ExprPtr value);
+  ExprPtr subscript_item();
   ExprPtr filter(ExprPtr operand);
   ExprPtr test(ExprPtr operand);
   ExprPtr call(ExprPtr callee);
