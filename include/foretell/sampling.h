@@ -38,6 +38,14 @@ struct LogitBias {
   double bias = 0;
 };
 
+// A token that comes first.
+struct ForcedToken {
+  enum class After { AnyPrompt, OneToken };  // OneToken: only where the prompt is one token, as transformers does
+  TokenId id = 0;
+  After after = After::AnyPrompt;
+  bool follows(size_t prompt_length) const { return after == After::AnyPrompt || prompt_length == 1; }
+};
+
 // What the samplers do; each default leaves its sampler out. The comments of src/sampling/*.cpp cite the sources.
 struct SamplingOptions {
   double temperature = 1;        // logits are divided by it; 0: the most probable token (greedy)
@@ -72,17 +80,16 @@ struct SamplingOptions {
   std::vector<TokenId> dry_breakers = {};  // runs end at these (tokens_containing finds them)
 
   std::vector<LogitBias> logit_bias = {};
-  std::vector<TokenId> suppress = {};        // never come next
-  std::vector<TokenId> begin_suppress = {};  // do not come first
-  std::vector<TokenId> end_ids = {};         // do not come next before there are
-  int64_t min_tokens = 0;                    // this many generated tokens
-  int64_t min_length = 0;                    // and so many with the prompt
-  double length_decay_factor = 1;            // end tokens gain |logit| (factor^n - 1), n tokens
-  int64_t length_decay_start = 0;            // beyond so many generated ones; factor 1: off
-  std::optional<TokenId> forced_first = {};  // the first generated token
-  bool forced_after_one = false;             // that only where the prompt is one token, as transformers does
-  std::vector<TokenId> forced_last = {};     // one of these is the last of
-  int64_t max_tokens = -1;                   // so many; -1: no limit is known
+  std::vector<TokenId> suppress = {};            // never come next
+  std::vector<TokenId> begin_suppress = {};      // do not come first
+  std::vector<TokenId> end_ids = {};             // do not come next before there are
+  int64_t min_tokens = 0;                        // this many generated tokens
+  int64_t min_length = 0;                        // and so many with the prompt
+  double length_decay_factor = 1;                // end tokens gain |logit| (factor^n - 1), n tokens
+  int64_t length_decay_start = 0;                // beyond so many generated ones; factor 1: off
+  std::optional<ForcedToken> forced_first = {};  // the first generated token
+  std::vector<TokenId> forced_last = {};         // one of these is the last of
+  int64_t max_tokens = -1;                       // so many; -1: no limit is known
 
   double watermark_bias = 0;      // added to the logits of the green tokens; 0: no watermark
   double watermark_ratio = 0.25;  // the part of the vocabulary that is green

@@ -105,10 +105,7 @@ SamplingOptions SamplerFlags::over(SamplingOptions base) const {
   if (suppress) base.suppress = *suppress;
   if (begin_suppress) base.begin_suppress = *begin_suppress;
   if (forced_last) base.forced_last = *forced_last;
-  if (forced_first) {
-    base.forced_first = forced_first;
-    base.forced_after_one = false;
-  }
+  if (forced_first) base.forced_first = ForcedToken{.id = *forced_first};
   warn_of_idle_flags(*this, base.order);
   try {
     const SamplerChain chain(base);  // finds what cannot be before a model is loaded

@@ -97,8 +97,8 @@ void read_structures(SamplingOptions& options, const Json& config, std::span<con
   }
   if (const Json* id = find(config, "forced_bos_token_id")) {
     if (!id->is_number()) refuse("forced_bos_token_id", "a token id", *id);
-    options.forced_first = ids_of(*id, "forced_bos_token_id").front();
-    options.forced_after_one = true;
+    options.forced_first =
+        ForcedToken{.id = ids_of(*id, "forced_bos_token_id").front(), .after = ForcedToken::After::OneToken};
   }
   if (const Json* ids = find(config, "forced_eos_token_id")) options.forced_last = ids_of(*ids, "forced_eos_token_id");
   if (const Json* watermark = find(config, "watermarking_config")) read_watermark(options, *watermark);

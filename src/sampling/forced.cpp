@@ -21,15 +21,15 @@ void keep_tokens(Candidates& candidates, const std::vector<TokenId>& ids) {
 
 class ForcedFirst : public Sampler {
  public:
-  ForcedFirst(TokenId id, bool after_one) : ids_{id}, after_one_(after_one) {}
+  explicit ForcedFirst(const ForcedToken& token) : token_(token), ids_{token.id} {}
   std::string_view name() const override { return "forced-first"; }
   void apply(Candidates& candidates, const SamplingState& state) override {
-    if (state.generated() == 0 && (!after_one_ || state.prompt_length == 1)) keep_tokens(candidates, ids_);
+    if (state.generated() == 0 && token_.follows(state.prompt_length)) keep_tokens(candidates, ids_);
   }
 
  private:
+  const ForcedToken token_;
   const std::vector<TokenId> ids_;
-  const bool after_one_;
 };
 
 class ForcedLast : public Sampler {
@@ -48,8 +48,7 @@ class ForcedLast : public Sampler {
 }  // namespace
 
 std::unique_ptr<Sampler> make_forced_first(const SamplingOptions& options) {
-  return options.forced_first ? std::make_unique<ForcedFirst>(*options.forced_first, options.forced_after_one)
-                              : nullptr;
+  return options.forced_first ? std::make_unique<ForcedFirst>(*options.forced_first) : nullptr;
 }
 
 std::unique_ptr<Sampler> make_forced_last(const SamplingOptions& options) {

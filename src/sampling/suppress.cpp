@@ -20,18 +20,17 @@ class Suppress : public Sampler {
 
 class BeginSuppress : public Sampler {
  public:
-  // `after_forced`: the first token is forced, always or after a prompt of one token.
-  BeginSuppress(const std::vector<TokenId>& ids, bool after_forced, bool after_one)
-      : ids_(sorted(ids)), after_forced_(after_forced), after_one_(after_one) {}
+  BeginSuppress(const std::vector<TokenId>& ids, const std::optional<ForcedToken>& forced)
+      : ids_(sorted(ids)), forced_(forced) {}
   std::string_view name() const override { return "begin-suppress"; }
   void apply(Candidates& candidates, const SamplingState& state) override {
-    const bool second = after_forced_ && (!after_one_ || state.prompt_length == 1);
+    const bool second = forced_ && forced_->follows(state.prompt_length);
     if (state.generated() == (second ? 1U : 0U)) remove_tokens(candidates, ids_);
   }
 
  private:
   const std::vector<TokenId> ids_;
-  const bool after_forced_, after_one_;
+  const std::optional<ForcedToken> forced_;
 };
 
 class MinTokens : public Sampler {
@@ -56,8 +55,7 @@ std::unique_ptr<Sampler> make_suppress(const SamplingOptions& options) {
 
 std::unique_ptr<Sampler> make_begin_suppress(const SamplingOptions& options) {
   if (options.begin_suppress.empty()) return nullptr;
-  return std::make_unique<BeginSuppress>(options.begin_suppress, options.forced_first.has_value(),
-                                         options.forced_after_one);
+  return std::make_unique<BeginSuppress>(options.begin_suppress, options.forced_first);
 }
 
 std::unique_ptr<Sampler> make_min_tokens(const SamplingOptions& options) {

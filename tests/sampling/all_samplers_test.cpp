@@ -52,7 +52,9 @@ std::vector<SamplingOptions> each_sampler() {
 }
 
 // These act at the beginning.
-std::vector<SamplingOptions> each_beginning() { return {{.begin_suppress = {3, 4}}, {.forced_first = 6}}; }
+std::vector<SamplingOptions> each_beginning() {
+  return {{.begin_suppress = {3, 4}}, {.forced_first = ForcedToken{.id = 6}}};
+}
 
 // The value that a chi-square of so many degrees of freedom exceeds once in 10,000 times (Wilson and Hilferty, 1931).
 double chi_square_limit(double degrees) {
