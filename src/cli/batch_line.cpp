@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <tuple>
 
 #include "cli/sampler_options.h"
 
@@ -179,9 +180,9 @@ BatchLine read_batch_line(const Json& line, const TextSource& source, const Line
   if (!options.stop.empty() && source.tokenizer() == nullptr)
     throw Error({.what = "a stop text needs a tokenizer, and the model has none", .where = "stop"});
   if (!text.messages.is_null()) {
-    result.chat = defaults.chats->render(text.messages, text.tools, text.template_args, *source.tokenizer());
+    std::tie(result.chat, result.text.prompt) =
+        defaults.chats->render(text.messages, text.tools, text.template_args, *source.tokenizer());
     result.prompt = result.chat->prompt;
-    result.text.prompt = result.chat->ids;
     return result;
   }
   result.prompt = text.prompt.value_or("");

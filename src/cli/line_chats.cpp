@@ -6,7 +6,8 @@ namespace foretell::cli {
 
 using Json = nlohmann::ordered_json;
 
-LineChat LineChats::render(Json messages, Json tools, const Json& args, const Tokenizer& tokenizer) {
+std::pair<LineChat, std::vector<TokenId>> LineChats::render(Json messages, Json tools, const Json& args,
+                                                            const Tokenizer& tokenizer) {
   if (!source_) source_ = read_chat_source(context_);
   std::optional<ChatTemplate>& chat = tools.is_null() ? plain_ : with_tools_;
   if (!chat) chat = read_template(*source_, given_, !tools.is_null());
@@ -18,8 +19,7 @@ LineChat LineChats::render(Json messages, Json tools, const Json& args, const To
   line.conversation.now = template_time();
   const std::vector<RenderedPiece> pieces = line.conversation.render(*chat, true);
   line.prompt = joined(pieces);
-  line.ids = encode_chat(tokenizer, pieces, false);
-  return line;
+  return {std::move(line), encode_chat(tokenizer, pieces, false)};
 }
 
 }  // namespace foretell::cli

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/chat_session.h"
@@ -11,10 +12,10 @@
 
 namespace foretell::cli {
 
+// What is kept of a line's conversation until its answer is there.
 struct LineChat {
   Conversation conversation;
   std::string prompt;  // that the template made of it
-  std::vector<TokenId> ids;
 };
 
 class LineChats {
@@ -22,9 +23,10 @@ class LineChats {
   // `given`: as read_template() takes it. Templates are read when the first line needs one.
   LineChats(const Context& context, std::optional<std::string> given) : context_(context), given_(std::move(given)) {}
 
-  // `tools` and `args` may be null. Throws Error where there is no template, and for what it refuses.
-  LineChat render(nlohmann::ordered_json messages, nlohmann::ordered_json tools, const nlohmann::ordered_json& args,
-                  const Tokenizer& tokenizer);
+  // The conversation, and the ids of its prompt. `tools` and `args` may be null. Throws Error where there is no
+  // template, and for what it refuses.
+  std::pair<LineChat, std::vector<TokenId>> render(nlohmann::ordered_json messages, nlohmann::ordered_json tools,
+                                                   const nlohmann::ordered_json& args, const Tokenizer& tokenizer);
 
  private:
   const Context& context_;
