@@ -1,10 +1,10 @@
 #include "base/memory_speed.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 
 #include "base/aligned_buffer.h"
+#include "base/clock.h"
 
 namespace foretell {
 namespace {
@@ -28,7 +28,6 @@ uint64_t read_all(const uint64_t* data, int64_t begin, int64_t end) {
 }  // namespace
 
 double measure_read_bandwidth(ThreadPool& pool, int64_t bytes, int passes) {
-  using Clock = std::chrono::steady_clock;
   const AlignedBuffer<uint64_t> buffer(bytes / static_cast<int64_t>(sizeof(uint64_t)));
   pool.run([&](int thread) {
     const Range mine = share(buffer.size(), thread, pool.size());
@@ -42,8 +41,7 @@ double measure_read_bandwidth(ThreadPool& pool, int64_t bytes, int passes) {
       const Range mine = share(buffer.size(), thread, pool.size());
       sum.fetch_add(read_all(buffer.data(), mine.begin, mine.end), std::memory_order_relaxed);
     });
-    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-    best = std::max(best, static_cast<double>(buffer.size()) * sizeof(uint64_t) / seconds);
+    best = std::max(best, static_cast<double>(buffer.size()) * sizeof(uint64_t) / seconds_since(begin));
   }
   return sum.load() == 0 ? 0 : best;  // the sum is used, so that the reading is done
 }

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/memory_speed.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
@@ -35,10 +35,6 @@ struct Measured {
     return decode_tokens_per_s * static_cast<double>(weights_bytes) / read_bandwidth_bytes_per_s;
   }
 };
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -71,10 +67,10 @@ double first_token(Model& model, const TextSource& source, const std::vector<Tok
 
 Measured measure(const Context& context, const BenchOptions& options) {
   Measured m;
-  const double begin = seconds_now();
+  const auto begin = Clock::now();
   TextSource source(context, true);
   Model model = source.load_model(context);
-  m.load_s = seconds_now() - begin;
+  m.load_s = seconds_since(begin);
   const int64_t length = options.prompt_tokens + options.gen_tokens;
   if (model.context_is_hard() && length > model.context_length())
     throw UsageError({.what = "--prompt-tokens and --gen-tokens are longer than the model's context",
@@ -86,16 +82,17 @@ Measured measure(const Context& context, const BenchOptions& options) {
   std::vector<double> prefill, decode;
   for (int64_t round = 0; round <= options.repeat; round++) {  // the first one warms up
     Sequence sequence(model, length);
-    const double start = seconds_now();
+    const auto start = Clock::now();
     model.next_logits(sequence, all.first(static_cast<size_t>(options.prompt_tokens)));
-    const double middle = seconds_now();
+    const double prefill_s = seconds_since(start);
+    const auto middle = Clock::now();
     for (int64_t i = 0; i < options.gen_tokens; i++) {
       stop_if_interrupted();
       model.next_logits(sequence, all.subspan(static_cast<size_t>(options.prompt_tokens + i), 1));
     }
     if (round == 0) continue;
-    prefill.push_back(static_cast<double>(options.prompt_tokens) / (middle - start));
-    decode.push_back(static_cast<double>(options.gen_tokens) / (seconds_now() - middle));
+    prefill.push_back(static_cast<double>(options.prompt_tokens) / prefill_s);
+    decode.push_back(static_cast<double>(options.gen_tokens) / seconds_since(middle));
   }
   m.prefill_tokens_per_s = median(prefill);
   m.decode_tokens_per_s = median(decode);

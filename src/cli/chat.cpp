@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <cctype>
-#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/clock.h"
 #include "cli/chat_input.h"
 #include "cli/chat_loop.h"
 #include "cli/chat_session.h"
@@ -30,7 +30,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
-using Clock = std::chrono::steady_clock;
 
 enum class Thoughts { Dim, Hide, Show };
 
@@ -160,7 +159,7 @@ void ChatCommand::talk(Conversation& conversation, const ChatTemplate& chat) {
   Sequence sequence = new_sequence(model, context_);
   if (options.dola) check_dola(*options.dola, model, sequence, options.sampling);
   ChatSession session(model, sequence, *source.tokenizer(), chat, special_);
-  load_s_ = std::chrono::duration<double>(Clock::now() - start).count();
+  load_s_ = seconds_since(start);
 
   const InterruptGuard guard;
   const bool one = prompt_.text || prompt_.file || (messages_ && !isatty(STDIN_FILENO));

@@ -2,8 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
-#include <chrono>
-
+#include "base/clock.h"
 #include "cli/token_text.h"
 
 namespace foretell::cli {
@@ -11,7 +10,7 @@ namespace foretell::cli {
 void TextsInTurn::write(Batch& batch, const GenerateOptions& options, size_t count) {
   seed_ = *options.sampling.seed;
   count_ = count;
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   int64_t tokens = 0;
   const auto done = [&](size_t index, BatchResult result) {
     if (result.generation) tokens += result.generation->timing.decode_tokens;
@@ -20,7 +19,7 @@ void TextsInTurn::write(Batch& batch, const GenerateOptions& options, size_t cou
   batch.run(done, [&] {
     if (added_ < count_) batch.add(next(options));
   });
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double seconds = seconds_since(start);
   if (shown_.stats)
     spdlog::info("all texts: {} tokens in {:.3f} s ({:.1f} tokens/s)", tokens, seconds,
                  seconds > 0 ? static_cast<double>(tokens) / seconds : 0);

@@ -1,8 +1,9 @@
 // A line on the terminal that says how far long work is.
 #pragma once
 
-#include <chrono>
 #include <string>
+
+#include "base/clock.h"
 
 namespace foretell::cli {
 
@@ -20,7 +21,6 @@ class Progress {
   void clear();                            // until the next update
 
  private:
-  using Clock = std::chrono::steady_clock;
   std::string what_;
   bool shown_;
   int width_;

@@ -1,8 +1,8 @@
 #include "cli/session_options.h"
 
 #include <algorithm>
-#include <chrono>
 
+#include "base/clock.h"
 #include "base/mapped_file.h"
 #include "cli/options.h"
 
@@ -31,12 +31,12 @@ CachedPrompt use_prompt_cache(const std::string& file, Model& model, Sequence& s
     result.shared = end - beginning.begin();
     sequence = kept.sequence.fork(result.shared);
   }
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
   const Span rest{&sequence, beginning.subspan(static_cast<size_t>(result.shared)), Span::Logits::None};
   if (rest.tokens.empty()) return result;
   model.step({&rest, 1}, {}, stop);
   result.read = sequence.length() - result.shared;
-  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  result.seconds = seconds_since(start);
   if (sequence.length() == static_cast<int64_t>(beginning.size())) save_session(model, sequence, beginning, 0, file);
   return result;
 }

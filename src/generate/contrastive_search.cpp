@@ -1,7 +1,6 @@
 #include "generate/contrastive_search.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 
@@ -15,7 +14,6 @@
 namespace foretell {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Wanted = Model::Implementation::Wanted;
 
 // In lanes, so that the sum has one order and the compiler may use vectors.

@@ -9,8 +9,6 @@
 namespace foretell {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 SamplingOptions with_seed(const GenerateOptions& options) {
   SamplingOptions sampling = sampling_of(options);
   if (!sampling.seed) sampling.seed = random_seed();
@@ -65,7 +63,7 @@ void WrittenText::check_limit() const {
 std::optional<FinishReason> WrittenText::stop() {
   if (options_.interrupted && options_.interrupted()) return FinishReason::Interrupted;
   if (options_.max_seconds <= 0) return {};
-  result_.out_of_time = std::chrono::duration<double>(Clock::now() - start_).count() >= options_.max_seconds;
+  result_.out_of_time = seconds_since(start_) >= options_.max_seconds;
   if (result_.out_of_time) return FinishReason::Length;
   return {};
 }

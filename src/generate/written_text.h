@@ -2,12 +2,12 @@
 // (generate.cpp) or with those of other texts (batch.cpp), is none of its business.
 #pragma once
 
-#include <chrono>
 #include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "foretell/generate.h"
 #include "generate/text_stream.h"
 
@@ -68,7 +68,7 @@ class WrittenText {
   TextStream stream_;
   const int64_t capacity_;
   const size_t prompt_length_;
-  const std::chrono::steady_clock::time_point start_;
+  const Clock::time_point start_;
   std::vector<TokenId> history_;
   std::optional<ConstrainedText> constrained_;
   std::string_view to_write_again_;  // of what was taken back of the prompt
