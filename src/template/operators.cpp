@@ -44,6 +44,11 @@ int64_t integer_power(int64_t base, int64_t exponent) {
   return result;
 }
 
+double power(double a, double b) {
+  if (a == 0 && b < 0) throw Failure("ZeroDivisionError", "0.0 cannot be raised to a negative power");
+  return std::pow(a, b);
+}
+
 Value integer_arithmetic(std::string_view op, int64_t a, int64_t b) {
   int64_t result = 0;
   bool large = false;
@@ -54,10 +59,12 @@ Value integer_arithmetic(std::string_view op, int64_t a, int64_t b) {
   } else if (op == "*") {
     large = __builtin_mul_overflow(a, b, &result);
   } else if (op == "**") {
-    if (b < 0) return std::pow(static_cast<double>(a), static_cast<double>(b));
+    if (b < 0) return power(static_cast<double>(a), static_cast<double>(b));
     return integer_power(a, b);
   } else if (b == 0) {
-    throw Failure("ZeroDivisionError", op == "/" ? "division by zero" : "integer division or modulo by zero");
+    throw Failure("ZeroDivisionError", op == "/"    ? "division by zero"
+                                       : op == "//" ? "integer division or modulo by zero"
+                                                    : "integer modulo by zero");
   } else if (op == "/") {
     return static_cast<double>(a) / static_cast<double>(b);
   } else if (op == "//") {
@@ -73,7 +80,7 @@ Value float_arithmetic(std::string_view op, double a, double b) {
   if (op == "+") return a + b;
   if (op == "-") return a - b;
   if (op == "*") return a * b;
-  if (op == "**") return std::pow(a, b);
+  if (op == "**") return power(a, b);
   if (b == 0) {
     throw Failure("ZeroDivisionError", op == "/"    ? "float division by zero"
                                        : op == "//" ? "float floor division by zero"

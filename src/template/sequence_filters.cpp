@@ -65,7 +65,6 @@ Value sort(Interpreter& in, Arguments& arguments) {
   const Parameters p("sort", arguments, {"value", "reverse", "case_sensitive", "attribute"});
   std::vector<Value> items = items_of(p, in);
   const bool ignore_case = !p.flag(2, false);
-  // Several attributes with commas make a tuple.
   std::vector<Getter> getters;
   if (p.given(3) && p.at(3).text()) {
     const Text comma(std::string(","));
@@ -74,8 +73,7 @@ Value sort(Interpreter& in, Arguments& arguments) {
     getters.emplace_back(in, p.at(3), ignore_case);
   }
   sort_by(items, p.flag(1, false), in, [&](const Value& item) {
-    if (getters.size() == 1) return getters[0](item);
-    std::vector<Value> key;
+    std::vector<Value> key;  // also of one: of equal parts Python does not ask which is less
     for (const Getter& getter : getters) key.push_back(getter(item));
     return Value::list(std::move(key), List::Kind::Tuple);
   });
@@ -132,7 +130,8 @@ Value reverse(Interpreter& in, Arguments& arguments) {
     throw Failure("FilterArgumentError", "argument must be iterable");
   std::vector<Value> items = iterate(value, in.budget());
   std::reverse(items.begin(), items.end());
-  if (!p.at(0).text()) return Value::list(std::move(items), List::Kind::Generator);
+  const bool once = value.sequence() && value.sequence()->kind == List::Kind::Generator;  // is read into a list
+  if (!value.text()) return Value::list(std::move(items), once ? List::Kind::List : List::Kind::Generator);
   Text out;
   for (const Value& item : items) out.append(*item.text());
   return out;

@@ -20,14 +20,16 @@ bool ordered(std::string_view op, const Value& a, const std::vector<Value>& argu
   return order == low || order == high;
 }
 
-int64_t modulo(Interpreter& in, const Value& value, int64_t divisor) {
-  return as_index(arithmetic("%", value, divisor, in.budget()));
+bool leaves(Interpreter& in, const Value& value, const Value& divisor, int64_t rest) {
+  return equal(arithmetic("%", value, divisor, in.budget()), rest);
 }
 
 bool is_iterable(const Value& v) { return v.is_undefined() || v.text() || v.sequence() || v.dict(); }
 bool is_sequence(const Value& v) {  // has a length and items
   return v.is_undefined() || v.text() || v.dict() || (v.sequence() && v.sequence()->kind != List::Kind::Generator);
 }
+
+bool is_callable(const Value& v) { return v.is_undefined() || v.as<std::shared_ptr<Function>>() || v.object(); }
 
 const std::map<std::string, Test, std::less<>>& table() {
   using A = const std::vector<Value>&;
@@ -52,13 +54,13 @@ const std::map<std::string, Test, std::less<>>& table() {
       {"mapping", [](Interpreter&, V v, A) { return v.dict() != nullptr; }},
       {"sequence", [](Interpreter&, V v, A) { return is_sequence(v); }},
       {"iterable", [](Interpreter&, V v, A) { return is_iterable(v); }},
-      {"callable", [](Interpreter&, V v, A) { return v.as<std::shared_ptr<Function>>() || v.object(); }},
+      {"callable", [](Interpreter&, V v, A) { return is_callable(v); }},
       {"escaped", [](Interpreter&, V, A) { return false; }},
       {"lower", [](Interpreter& in, V v, A) { return is_all(to_text(v, in.budget()), "islower"); }},
       {"upper", [](Interpreter& in, V v, A) { return is_all(to_text(v, in.budget()), "isupper"); }},
-      {"even", [](Interpreter& in, V v, A) { return modulo(in, v, 2) == 0; }},
-      {"odd", [](Interpreter& in, V v, A) { return modulo(in, v, 2) == 1; }},
-      {"divisibleby", [](Interpreter& in, V v, A a) { return modulo(in, v, as_index(argument(a))) == 0; }},
+      {"even", [](Interpreter& in, V v, A) { return leaves(in, v, int64_t{2}, 0); }},
+      {"odd", [](Interpreter& in, V v, A) { return leaves(in, v, int64_t{2}, 1); }},
+      {"divisibleby", [](Interpreter& in, V v, A a) { return leaves(in, v, argument(a), 0); }},
       {"in", [](Interpreter&, V v, A a) { return contains(argument(a), v); }},
       {"sameas",
        [](Interpreter&, V v, A a) {

@@ -67,7 +67,8 @@ Value indent(Interpreter& in, Arguments& arguments) {
   const Value& value = p.required(0);
   if (value.sequence())
     throw Failure("AttributeError", "'" + type_name(value) + "' object has no attribute 'splitlines'");
-  if (!value.text() && !value.is_undefined())
+  require_defined(value);
+  if (!value.text())
     throw Failure("TypeError", "unsupported operand type(s) for +=: '" + type_name(value) + "' and 'str'");
   Text text = text_of(p, in);
   Text by;
@@ -210,13 +211,16 @@ Value striptags(Interpreter& in, Arguments& arguments) {
   return words;
 }
 
-void append_quoted(std::string& out, std::string_view text, std::string_view safe) {
+// `query`: for the part of an address behind its question mark.
+void append_quoted(std::string& out, std::string_view text, bool query) {
   static constexpr char digits[] = "0123456789ABCDEF";
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
     if ((byte < 0x80 && std::isalnum(byte) != 0) || std::string_view("_.-~").find(c) != std::string_view::npos ||
-        safe.find(c) != std::string_view::npos) {
+        (c == '/' && !query)) {
       out += c;
+    } else if (c == ' ' && query) {
+      out += '+';
     } else {
       out += {'%', digits[byte >> 4], digits[byte & 15]};
     }
@@ -229,7 +233,7 @@ Value urlencode(Interpreter& in, Arguments& arguments) {
   std::string out;
   if (!value.dict() && !value.sequence()) {
     const Text text = to_text(value, in.budget());
-    append_quoted(out, text.bytes, "/");
+    append_quoted(out, text.bytes, false);
     return Text(out, text.marked());
   }
   std::vector<Value> pairs;
@@ -242,9 +246,9 @@ Value urlencode(Interpreter& in, Arguments& arguments) {
     const std::vector<Value> two = iterate(pair, in.budget());
     if (two.size() != 2) throw Failure("ValueError", "not enough values to unpack (expected 2)");
     if (!out.empty()) out += '&';
-    append_quoted(out, to_text(two[0], in.budget()).bytes, "");
+    append_quoted(out, to_text(two[0], in.budget()).bytes, true);
     out += '=';
-    append_quoted(out, to_text(two[1], in.budget()).bytes, "");
+    append_quoted(out, to_text(two[1], in.budget()).bytes, true);
     in.budget().make_text(std::ssize(out));
   }
   return Text(out, true);
