@@ -6,6 +6,7 @@
 namespace {
 constexpr int most_tile_rows = 4, most_float_rows = 6, unit_sums = 6;  // of 16 registers, two a vector
 constexpr int matrix_rows = 5, matrix_vectors = 1;
+constexpr int softmax_vectors = 2;  // side by side
 }  // namespace
 
 #include "kernels/float_products.h"

@@ -6,6 +6,7 @@
 namespace {
 constexpr int most_tile_rows = 12, most_float_rows = 12, unit_sums = 24;
 constexpr int matrix_rows = 6, matrix_vectors = 4;
+constexpr int softmax_vectors = 4;  // side by side
 }  // namespace
 
 #include "kernels/float_products.h"

@@ -27,14 +27,18 @@ inline V horner(V p, V r, const float (&c)[N]) {
   return p;
 }
 
-// e^y: range reduction to |r| <= ln(2)/2 in two steps (Cody and Waite), then the Taylor series; relative error about
-// 1e-7. 0 below -87, about 1.6e38 above 88.
+// Added to a float below 2^22, it leaves the nearest whole number (ties to even) in the lowest bits of the sum.
+constexpr float to_whole = 0x1.8p23f;
+
+// e^y: range reduction to |r| <= ln(2)/2 in two steps (Cody and Waite), then the polynomial 1 + r + ... of degree 6
+// whose largest relative error, 3e-9, is least; with what is rounded on the way about 1e-7. 0 below -87, about 1.6e38
+// above 88.
 inline V exp(V y) {
   const V x = min(max(y, all(-87.0f)), all(88.0f));
-  const V n = round(x * all(log2_e));
+  const V shifted = fma(x, all(log2_e), all(to_whole)), n = shifted - all(to_whole);
   const V r = fnma(n, all(-2.12194440e-4f), fnma(n, all(0.693359375f), x));
-  const V p = horner(all(1.0f / 5040), r, {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f});
-  return where_at_least(y, -87.0f, times_power_of_two(p, n));
+  const V p = horner(all(1.38145599e-3f), r, {8.36873558e-3f, 4.16683899e-2f, 0.166665205f, 0.499999934f, 1.0f, 1.0f});
+  return where_at_least(y, -87.0f, times_power_of_two(p, shifted));
 }
 
 // Asks for bytes that lie 4 KiB ahead of what is read now. Products of few rows take about as long as the memory does,
@@ -43,13 +47,36 @@ inline void fetch_ahead(const void* now, int64_t bytes) {
   for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(static_cast<const char*>(now) + 4096 + at);
 }
 
-// 2^y for y <= 0: the series of e^(r ln 2) to the 6th power; relative error about 2e-7. 0 below -126.
-inline V exp2(V y) {
-  const V x = max(y, all(-126.0f)), n = round(x), r = x - n;
-  const V p =
-      horner(all(1.5403530e-4f), r,
-             {1.3333558e-3f, 9.6181291e-3f, 5.5504109e-2f, 2.4022651e-1f, 6.9314718e-1f, 1.0f});  // from ln(2)^6 / 6!
-  return where_at_least(y, -126.0f, times_power_of_two(p, n));
+// y becomes 2^y for -126 <= y, by the polynomials 1 + ... in r = y - round(y) whose largest relative errors are least:
+// 9e-8 with degree 5, 3e-6 with degree 4. Several vectors go side by side, since each step waits for the one before.
+template <int Degree, int N>
+inline void exp2_polynomials(V (&y)[N]) {
+  static_assert(Degree == 4 || Degree == 5);
+  constexpr int first = Degree == 4 ? 0 : 5;
+  static constexpr float c[] = {9.58285315e-3f, 5.59064249e-2f, 0.240240986f, 0.693124193f, 1.0f, 1.32647272e-3f,
+                                9.67151267e-3f, 5.55073374e-2f, 0.240222421f, 0.693146978f, 1.0f};
+  V shifted[N], p[N];
+  FORETELL_UNROLL for (int n = 0; n < N; n++) shifted[n] = y[n] + all(to_whole);
+  FORETELL_UNROLL for (int n = 0; n < N; n++) y[n] = y[n] - (shifted[n] - all(to_whole));
+  FORETELL_UNROLL for (int n = 0; n < N; n++) p[n] = fma(all(c[first]), y[n], all(c[first + 1]));
+  FORETELL_UNROLL for (int i = 2; i <= Degree; i++) FORETELL_UNROLL for (int n = 0; n < N; n++) p[n] =
+      fma(p[n], y[n], all(c[first + i]));
+  FORETELL_UNROLL for (int n = 0; n < N; n++) y[n] = times_power_of_two(p[n], shifted[n]);
+}
+template <int Degree>
+inline V exp2_polynomial(V y) {
+  V one[1] = {y};
+  exp2_polynomials<Degree>(one);
+  return one[0];
+}
+
+// 2^y for y <= 0. 0 below -126.
+inline V exp2(V y) { return where_at_least(y, -126.0f, exp2_polynomial<5>(max(y, all(-126.0f)))); }
+
+inline float first_lane(V a) {
+  float lanes[16];
+  store(lanes, a);
+  return lanes[0];
 }
 
 inline V sigmoid_times(V x, V y) { return x / (all(1.0f) + exp(all(0.0f) - y)); }  // x * sigmoid(y)
@@ -230,49 +257,69 @@ void softmax(SoftmaxRow& row, float* scores) {
   row.sum = sum(total);
 }
 
-inline int whole_vectors(const SoftmaxRow& row) { return row.begin < row.end ? (row.end + 15) / 16 * 16 : 0; }
+// Keys of a row in whole blocks of key_columns, for all of which there are scores.
+inline int whole_blocks(const SoftmaxRow& row) {
+  return row.begin < row.end ? (row.end + key_columns - 1) / key_columns * key_columns : 0;
+}
 
-// Step by step over all rows: what a row waits for in a maximum over its lanes is then hidden behind the next row.
+// Not below log2(x), and at most 0.087 above it, for x >= 0: the exponent, and the fraction as if log2(1 + f) were f,
+// which is up to 0.0861 too low.
+inline V log2_at_most(V x) { return fma(bits_as_number(x), all(0x1p-23f), all(-126.9135f)); }
+
+// Both maxima that a row's weights need in one pass: that of its scores, and a bound for that of weights times values'
+// scales, so that the weights can be rounded as soon as they are known.
+inline float scores_and_maxima(SoftmaxRow& row, int whole, const int32_t* scores, const float* key_scales,
+                               const float* value_logs, float* out) {
+  const V scale = all(row.scale);
+  V top = all(never), most = all(never);
+  for (int i = 0; i < whole; i += 16) {
+    const V score = capped(load_i32(scores + i) * (scale * load(key_scales + i)), row);
+    top = max(top, score);
+    most = max(most, score + load(value_logs + i));
+    store(out + i, score);
+  }
+  if (row.begin == 0 && row.end == whole) {
+    row.maximum = maximum(top);
+    return maximum(most);
+  }
+  row.maximum = mask_and_maximum(row, whole, out);
+  most = all(never);
+  for (int i = 0; i < whole; i += 16) most = max(most, load(out + i) + load(value_logs + i));
+  return maximum(most);
+}
+
+// In two steps over all rows: what a row waits for in a maximum over its lanes is then hidden behind the next row.
 void integer_softmax(SoftmaxRow* rows, int count, const int32_t* scores, const float* key_scales,
                      const float* value_scales, int padded_end, float* scratch, int16_t* weights,
                      float* weight_scales) {
+  alignas(64) float value_logs[chunk_keys];
+  for (int i = 0; i < chunk_keys; i += 16) store(value_logs + i, log2_at_most(load(value_scales + i)));
+  for (int r = 0; r < count; r++)
+    if (const int whole = whole_blocks(rows[r]); whole > 0)
+      weight_scales[r] =
+          scores_and_maxima(rows[r], whole, scores + r * chunk_keys, key_scales, value_logs, scratch + r * chunk_keys);
   for (int r = 0; r < count; r++) {
     const SoftmaxRow row = rows[r];
-    const V scale = all(row.scale);
-    float* s = scratch + r * chunk_keys;
-    const int whole = whole_vectors(row);
-    V top = all(never);
-    for (int i = 0; i < whole; i += 16) {
-      const V score = capped(load_i32(scores + r * chunk_keys + i) * (scale * load(key_scales + i)), row);
-      top = max(top, score);
-      store(s + i, score);
+    const int whole = whole_blocks(row);
+    int16_t* w = weights + r * chunk_keys;
+    if (whole > 0) {
+      const float bound = first_lane(exp2_polynomial<4>(max(all(weight_scales[r] - row.maximum), all(-126.0f))));
+      const V factor = all(integers_per_unit(bound, 32767.0f)), top = all(row.maximum);
+      V total = all(0.0f);
+      for (int i = 0; i < whole; i += 16 * softmax_vectors) {
+        V weight[softmax_vectors];
+        FORETELL_UNROLL for (int n = 0; n < softmax_vectors; n++) weight[n] =
+            max(load(scratch + r * chunk_keys + i + 16 * n) - top, all(-126.0f));
+        exp2_polynomials<4>(weight);
+        FORETELL_UNROLL for (int n = 0; n < softmax_vectors; n++) total = total + weight[n];
+        FORETELL_UNROLL for (int n = 0; n < softmax_vectors; n++)
+            store_int16(w + i + 16 * n, weight[n] * (load(value_scales + i + 16 * n) * factor));
+      }
+      rows[r].sum = sum(total);
+      weight_scales[r] = bound / 32767.0f;
+      for (int i = 0; i < row.begin; i++) w[i] = 0;
     }
-    if (whole == 0) continue;
-    const bool all_seen = row.begin == 0 && row.end == whole;
-    rows[r].maximum = all_seen ? maximum(top) : mask_and_maximum(row, whole, s);
-  }
-  for (int r = 0; r < count; r++) {
-    const V top = all(rows[r].maximum);
-    V total = all(0.0f), largest = all(0.0f);
-    float* s = scratch + r * chunk_keys;
-    const int whole = whole_vectors(rows[r]);
-    for (int i = 0; i < whole; i += 16) {
-      V weight = exp2(load(s + i) - top);
-      total = total + weight;
-      weight = weight * load(value_scales + i);
-      largest = max(largest, weight);
-      store(s + i, weight);
-    }
-    rows[r].sum = sum(total);
-    weight_scales[r] = maximum(largest);
-  }
-  for (int r = 0; r < count; r++) {
-    const V factor = all(integers_per_unit(weight_scales[r], 32767.0f));
-    const int whole = whole_vectors(rows[r]);
-    for (int i = 0; i < whole; i += 16)
-      store_int16(weights + r * chunk_keys + i, load(scratch + r * chunk_keys + i) * factor);
-    for (int i = whole; i < padded_end; i++) weights[r * chunk_keys + i] = 0;
-    weight_scales[r] = weight_scales[r] / 32767.0f;
+    for (int i = whole > 0 ? row.end : 0; i < padded_end; i++) w[i] = 0;
   }
 }
 
@@ -324,10 +371,7 @@ void mix(float* x, int64_t n, int64_t block) {
 
 void merge(float* acc, const float* chunk, float a, float b, int64_t n, float* acc_sum, float chunk_sum) {
   const V wa = exp2(all(a)), wb = exp2(all(b));
-  float la[16], lb[16];
-  store(la, wa);
-  store(lb, wb);
-  *acc_sum = __builtin_fmaf(chunk_sum, lb[0], *acc_sum * la[0]);
+  *acc_sum = __builtin_fmaf(chunk_sum, first_lane(wb), *acc_sum * first_lane(wa));
   for (int64_t i = 0; i < n; i += 16) store(acc + i, fma(load(chunk + i), wb, load(acc + i) * wa));
 }
 

@@ -7,6 +7,7 @@ namespace {
 constexpr int most_tile_rows = 4, most_float_rows = 4;  // rows of a tile of integers and of floats
 constexpr int unit_sums = 8;                            // vectors of sums in a block
 constexpr int matrix_rows = 1, matrix_vectors = 1;
+constexpr int softmax_vectors = 1;  // side by side
 }  // namespace
 
 #include "kernels/float_products.h"

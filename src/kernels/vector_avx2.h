@@ -50,11 +50,14 @@ inline V round(V a) {
   constexpr int nearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   return {_mm256_round_ps(a.l, nearest), _mm256_round_ps(a.h, nearest)};
 }
-inline V times_power_of_two(V a, V n) {
+inline V times_power_of_two(V a, V shifted) {
   const auto scale = [](__m256 x, __m256 k) {
-    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), _mm256_slli_epi32(_mm256_cvtps_epi32(k), 23)));
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(x), _mm256_slli_epi32(_mm256_castps_si256(k), 23)));
   };
-  return {scale(a.l, n.l), scale(a.h, n.h)};
+  return {scale(a.l, shifted.l), scale(a.h, shifted.h)};
+}
+inline V bits_as_number(V a) {
+  return {_mm256_cvtepi32_ps(_mm256_castps_si256(a.l)), _mm256_cvtepi32_ps(_mm256_castps_si256(a.h))};
 }
 inline V where_at_least(V x, float limit, V a) {
   const __m256 t = _mm256_set1_ps(limit);

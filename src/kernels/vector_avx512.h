@@ -32,10 +32,12 @@ inline V max(V a, V b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline V min(V a, V b) { return {_mm512_min_ps(a.v, b.v)}; }
 inline V abs(V a) { return {_mm512_abs_ps(a.v)}; }
 inline V round(V a) { return {_mm512_roundscale_ps(a.v, 0)}; }  // to nearest, ties to even
-inline V times_power_of_two(V a, V n) {                         // n integral, the result a normal number
-  return {
-      _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a.v), _mm512_slli_epi32(_mm512_cvtps_epi32(n.v), 23)))};
+// a times two to the power that stands in the lowest bits of `shifted`; the result must be a normal number.
+inline V times_power_of_two(V a, V shifted) {
+  return {_mm512_castsi512_ps(
+      _mm512_add_epi32(_mm512_castps_si512(a.v), _mm512_slli_epi32(_mm512_castps_si512(shifted.v), 23)))};
 }
+inline V bits_as_number(V a) { return {_mm512_cvtepi32_ps(_mm512_castps_si512(a.v))}; }
 inline V where_at_least(V x, float limit, V a) {  // a where x >= limit, else 0
   return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.v, _mm512_set1_ps(limit), _CMP_GE_OQ), a.v)};
 }
@@ -58,7 +60,7 @@ inline void store_int8(int8_t* p, V a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(a.v)));
 }
 inline void store_int16(int16_t* p, V a) {
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(_mm512_cvtps_epi32(a.v)));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtsepi32_epi16(_mm512_cvtps_epi32(a.v)));
 }
 // The integers as int8, of each eight the even ones first.
 inline void store_int8_even_odd(int8_t* p, V a) {

@@ -95,8 +95,11 @@ inline int32_t to_i32_lane(float x) {  // cvtps2dq: what does not fit becomes th
 inline V round(V a) {
   return lanes([&](int i) { return round_lane(a.f[i]); });
 }
-inline V times_power_of_two(V a, V n) {
-  return lanes([&](int i) { return as_float(as_bits(a.f[i]) + (static_cast<uint32_t>(to_i32_lane(n.f[i])) << 23)); });
+inline V times_power_of_two(V a, V shifted) {
+  return lanes([&](int i) { return as_float(as_bits(a.f[i]) + (as_bits(shifted.f[i]) << 23)); });
+}
+inline V bits_as_number(V a) {
+  return lanes([&](int i) { return static_cast<float>(__builtin_bit_cast(int32_t, a.f[i])); });
 }
 inline V where_at_least(V x, float limit, V a) {
   return lanes([&](int i) { return x.f[i] >= limit ? a.f[i] : 0.0f; });
@@ -118,7 +121,10 @@ inline void store_int8(int8_t* p, V a) {
   for (int i = 0; i < 16; i++) p[i] = static_cast<int8_t>(to_i32_lane(a.f[i]));
 }
 inline void store_int16(int16_t* p, V a) {
-  for (int i = 0; i < 16; i++) p[i] = static_cast<int16_t>(to_i32_lane(a.f[i]));
+  for (int i = 0; i < 16; i++) {
+    const int32_t n = to_i32_lane(a.f[i]);
+    p[i] = static_cast<int16_t>(n > 32767 ? 32767 : n < -32768 ? -32768 : n);
+  }
 }
 inline void store_int8_even_odd(int8_t* p, V a) {
   for (int i = 0; i < 16; i++) p[i / 8 * 8 + i % 2 * 4 + i % 8 / 2] = static_cast<int8_t>(to_i32_lane(a.f[i]));
