@@ -74,28 +74,36 @@ void each_linear(const LayerWeights& w, const auto& visit) {
 
 }  // namespace
 
-InputFormats Forward::input_formats() const {
-  InputFormats formats;
-  formats.floats = observer_ != nullptr;
-  const auto want = [&](const Linear& linear) {
-    if (linear.weight.rows == 0) return;
-    const InputFormat format = input_format(linear.weight);
-    formats.floats = formats.floats || format == InputFormat::Float;
-    formats.integers = formats.integers || format == InputFormat::Int8;
-    formats.pairs = formats.pairs || format == InputFormat::Int8Pair;
-  };
-  for (const LayerWeights& layer : weights_.layers) each_linear(layer, want);
-  for (const Linear* m :
-       {&weights_.unembedding, &weights_.project_in, &weights_.project_out, &weights_.per_layer_projection})
-    want(*m);
+void Forward::add_format(const Linear& linear, InputFormats& formats) const {
+  if (linear.weight.rows == 0) return;
+  const InputFormat format = input_format(linear.weight);
+  formats.floats = formats.floats || format == InputFormat::Float;
+  formats.integers = formats.integers || format == InputFormat::Int8;
+  formats.pairs = formats.pairs || format == InputFormat::Int8Pair;
+}
+
+InputFormats Forward::layer_formats() const {
+  InputFormats formats{.floats = observer_ != nullptr};
+  for (const LayerWeights& layer : weights_.layers)
+    each_linear(layer, [&](const Linear& linear) { add_format(linear, formats); });
+  add_format(weights_.project_in, formats);
+  add_format(weights_.per_layer_projection, formats);
+  return formats;
+}
+
+// Of what comes after the layers.
+InputFormats Forward::last_formats() const {
+  InputFormats formats{.floats = observer_ != nullptr};
+  add_format(weights_.project_out, formats);
+  add_format(weights_.unembedding, formats);
   return formats;
 }
 
 void Forward::make_buffers() {
   Widths widths;
   for (size_t i = 0; i < spec_.layers.size(); i++) widths.add(spec_.layers[i], weights_.layers[i], spec_.hidden);
-  const InputFormats formats = input_formats();
-  const bool integers = formats.integers || formats.pairs;
+  const InputFormats formats = layer_formats(), last = last_formats();
+  const bool integers = formats.integers || formats.pairs || last.integers || last.pairs;
   tile_rows_ = integers ? table_.tile_rows : table_.float_tile_rows;
   const auto make_inputs = [&](int64_t cols) {
     Inputs inputs{.shared = Tiles(table_, formats, max_rows, cols), .own = {}};
@@ -139,8 +147,8 @@ void Forward::make_buffers() {
     Worker w;
     w.thread = t;
     w.rows = RowBuffer(tile_rows_, widest);
-    w.last = Tiles(table_, formats, max_logit_rows, spec_.hidden);
-    if (spec_.embedding_dim > 0) w.last_projected = Tiles(table_, formats, max_logit_rows, spec_.embedding_dim);
+    w.last = Tiles(table_, last, max_logit_rows, spec_.hidden);
+    if (spec_.embedding_dim > 0) w.last_projected = Tiles(table_, last, max_logit_rows, spec_.embedding_dim);
     w.products = AlignedBuffer<float>(tile_rows_ * kernels::unit_rows);
     w.more_products = AlignedBuffer<float>(tile_rows_ * kernels::unit_rows);
     w.row_factors.resize(static_cast<size_t>(max_rows));

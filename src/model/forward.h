@@ -101,7 +101,9 @@ class Forward {
   enum class Sharing { Free, Fixed };
   static constexpr int64_t few_rows = 16;
   void make_buffers();
-  InputFormats input_formats() const;
+  void add_format(const Linear& linear, InputFormats& formats) const;
+  InputFormats layer_formats() const;
+  InputFormats last_formats() const;
 
   // forward.cpp: the path of a token.
   void run_layers(std::span<const Piece> pieces, std::span<const TokenId> tokens, size_t whole_layers);
