@@ -72,6 +72,32 @@ inline void dots8(const unsigned char* panel, const unsigned char* tile, __m256i
 
 inline __m256i add_pairs(__m256i sum, __m256i a, __m256i b) { return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)); }
 
+// Of each four dimensions the even and the odd ones, as 16 bits: sums of two products of bytes do not fit.
+constexpr int query_bytes = 2, key_rows = 3, key_vectors = 2;
+struct Keys {
+  __m256i even, odd;
+};
+using Query = Keys;
+inline Keys take_keys(__m256i bytes) {
+  return {_mm256_and_si256(bytes, _mm256_set1_epi16(255)), _mm256_srli_epi16(bytes, 8)};
+}
+inline Query take_query(const unsigned char* quad) {
+  int32_t even, odd;
+  __builtin_memcpy(&even, quad, 4);
+  __builtin_memcpy(&odd, quad + 4, 4);
+  return {_mm256_set1_epi32(even), _mm256_set1_epi32(odd)};
+}
+inline __m256i add_keys(__m256i sum, Keys k, Query q) {
+  return _mm256_add_epi32(sum, add_pairs(_mm256_madd_epi16(k.even, q.even), k.odd, q.odd));
+}
+
+float to_query(const float* x, int64_t n, void* out, int32_t* start) {
+  return round_query(x, n, start, [=](int64_t i, V q) {
+    const __m256i odd_last = _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(to_int16_lanes(q), 0xd8), 0xd8);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(static_cast<int16_t*>(out) + i), odd_last);
+  });
+}
+
 }  // namespace
 
 #include "kernels/products_256.h"

@@ -99,6 +99,48 @@ void integer_product(const int16_t* a, int64_t a_stride, int rows, const int8_t*
   for (; c < n; c += 16) integer_columns<1>(a, a_stride, rows, b + 2 * c, b_stride, pairs, out + c, out_stride);
 }
 
+constexpr int query_bytes = 1;
+
+float to_query(const float* x, int64_t n, void* out, int32_t* start) {
+  return round_query(x, n, start, [=](int64_t i, V q) { store_int8(static_cast<int8_t*>(out) + i, q); });
+}
+
+template <int R>
+inline void key_block(const int8_t* queries, int64_t stride, const int32_t* starts, const uint8_t* keys, int64_t quads,
+                      int32_t* out, int64_t out_stride) {
+  constexpr int N = key_columns / 16;
+  __m512i acc[R][N];
+  FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int n = 0; n < N; n++) acc[r][n] =
+      _mm512_set1_epi32(starts[r]);
+  for (int64_t q = 0; q < quads; q++, keys += 4 * key_columns, queries += 4) {
+    if constexpr (R <= 3) fetch_ahead(keys, 4 * key_columns);
+    __m512i k[N];
+    FORETELL_UNROLL for (int n = 0; n < N; n++) k[n] = _mm512_loadu_si512(keys + 64 * n);
+    FORETELL_UNROLL for (int r = 0; r < R; r++) {
+      int32_t quad;
+      __builtin_memcpy(&quad, queries + r * stride, 4);
+      const __m512i x = _mm512_set1_epi32(quad);
+      FORETELL_UNROLL for (int n = 0; n < N; n++) {
+        acc[r][n] = _mm512_dpbusd_epi32(acc[r][n], k[n], x);
+        FORETELL_KEEP(acc[r][n]);
+      }
+    }
+  }
+  FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int n = 0; n < N; n++)
+      _mm512_storeu_si512(out + r * out_stride + 16 * n, acc[r][n]);
+}
+
+void key_product(const void* queries, int64_t stride, int rows, const int32_t* starts, const uint8_t* keys,
+                 int64_t quads, int32_t* out, int64_t out_stride) {
+  const auto* q = static_cast<const int8_t*>(queries);
+  int r = 0;
+  for (; r + 6 <= rows; r += 6)
+    key_block<6>(q + r * stride, stride, starts + r, keys, quads, out + r * out_stride, out_stride);
+  for (; r + 3 <= rows; r += 3)
+    key_block<3>(q + r * stride, stride, starts + r, keys, quads, out + r * out_stride, out_stride);
+  for (; r < rows; r++) key_block<1>(q + r * stride, stride, starts + r, keys, quads, out + r * out_stride, out_stride);
+}
+
 }  // namespace
 
 #include "kernels/int8_units.h"

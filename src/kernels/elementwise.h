@@ -157,11 +157,19 @@ float to_int8(const float* x, int64_t n, int8_t* out) {
   return largest / 127.0f;
 }
 
-float to_int16(const float* x, int64_t n, int16_t* out) {
+// Keys have 128 added, which the sum starts without.
+template <class Store>
+inline float round_query(const float* x, int64_t n, int32_t* start, Store&& store) {
   const float largest = largest_magnitude(x, n);
-  const V factor = all(integers_per_unit(largest, 32767.0f));
-  for (int64_t i = 0; i < n; i += 16) store_int16(out + i, load(x + i) * factor);
-  return largest / 32767.0f;
+  const V factor = all(integers_per_unit(largest, 127.0f));
+  V total = all(0.0f);
+  for (int64_t i = 0; i < n; i += 16) {
+    const V q = round(load(x + i) * factor);
+    total = total + q;
+    store(i, q);
+  }
+  *start = -128 * static_cast<int32_t>(sum(total));
+  return largest / 127.0f;
 }
 
 void to_f16(const float* x, int64_t n, uint16_t* out) {

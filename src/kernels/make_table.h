@@ -1,4 +1,5 @@
-// Fills a unit's table; included last. The unit defines int8_product<Format, Scale> and integer_product.
+// Fills a unit's table; included last. The unit defines int8_product<Format, Scale>, integer_product, key_product and
+// to_query.
 #pragma once
 
 namespace {
@@ -39,10 +40,12 @@ constexpr Table make_table(const char* name) {
   t.matrix_product[static_cast<int>(Format::Float32)] = matrix_product<Format::Float32>;
   t.matrix_product[static_cast<int>(Format::Float16)] = matrix_product<Format::Float16>;
   t.integer_product = integer_product;
+  t.key_product = key_product;
+  t.query_bytes = query_bytes;
+  t.to_query = to_query;
   t.softmax = softmax;
   t.integer_softmax = integer_softmax;
   t.to_int8 = to_int8;
-  t.to_int16 = to_int16;
   t.to_f16 = to_f16;
   t.mix = mix;
   t.merge = merge;

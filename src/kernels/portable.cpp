@@ -62,6 +62,24 @@ void integer_product(const int16_t* a, int64_t a_stride, int rows, const int8_t*
     }
 }
 
+constexpr int query_bytes = 1;
+
+float to_query(const float* x, int64_t n, void* out, int32_t* start) {
+  return round_query(x, n, start, [=](int64_t i, V q) { store_int8(static_cast<int8_t*>(out) + i, q); });
+}
+
+void key_product(const void* queries, int64_t stride, int rows, const int32_t* starts, const uint8_t* keys,
+                 int64_t quads, int32_t* out, int64_t out_stride) {
+  for (int r = 0; r < rows; r++) {
+    const int8_t* query = static_cast<const int8_t*>(queries) + r * stride;
+    for (int64_t c = 0; c < key_columns; c++) {
+      int32_t dot = starts[r];
+      for (int64_t d = 0; d < 4 * quads; d++) dot += query[d] * keys[(d / 4 * key_columns + c) * 4 + d % 4];
+      out[r * out_stride + c] = dot;
+    }
+  }
+}
+
 }  // namespace
 
 #include "kernels/quantize.h"

@@ -1,4 +1,5 @@
-// Integer products in registers of 256 bits. The including unit defines dots4, dots8 and add_pairs.
+// Integer products in registers of 256 bits. The including unit defines dots4, dots8 and add_pairs, and for queries and
+// keys query_bytes, key_rows, key_vectors, Keys, take_keys, Query, take_query and add_keys.
 #pragma once
 
 namespace {
@@ -86,6 +87,44 @@ void integer_product(const int16_t* a, int64_t a_stride, int rows, const int8_t*
       integer_block<3, 2>(a + r * a_stride, a_stride, bc, b_stride, pairs, out + r * out_stride + c, out_stride);
     for (; r < rows; r++)
       integer_block<1, 2>(a + r * a_stride, a_stride, bc, b_stride, pairs, out + r * out_stride + c, out_stride);
+  }
+}
+
+template <int R, int N>  // N halves of a vector
+inline void key_block(const unsigned char* queries, int64_t row_bytes, const int32_t* starts, const uint8_t* keys,
+                      int64_t quads, int32_t* out, int64_t out_stride) {
+  __m256i acc[R][N];
+  FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int n = 0; n < N; n++) acc[r][n] =
+      _mm256_set1_epi32(starts[r]);
+  for (int64_t q = 0; q < quads; q++, keys += 4 * key_columns, queries += 4 * query_bytes) {
+    if constexpr (R <= 3) fetch_ahead(keys, 32 * N);
+    Keys k[N];
+    FORETELL_UNROLL for (int n = 0; n < N; n++) k[n] = take_keys(load256(keys + 32 * n));
+    FORETELL_UNROLL for (int r = 0; r < R; r++) {
+      const Query x = take_query(queries + r * row_bytes);
+      FORETELL_UNROLL for (int n = 0; n < N; n++) {
+        acc[r][n] = add_keys(acc[r][n], k[n], x);
+        FORETELL_KEEP(acc[r][n]);
+      }
+    }
+  }
+  FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int n = 0; n < N; n++)
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + r * out_stride + 8 * n), acc[r][n]);
+}
+
+void key_product(const void* queries, int64_t stride, int rows, const int32_t* starts, const uint8_t* keys,
+                 int64_t quads, int32_t* out, int64_t out_stride) {
+  const auto* q = static_cast<const unsigned char*>(queries);
+  const int64_t row = stride * query_bytes;
+  for (int64_t c = 0; c < key_columns; c += 8 * key_vectors) {
+    const auto block = [&]<int R>(int r) {
+      key_block<R, key_vectors>(q + r * row, row, starts + r, keys + 4 * c, quads, out + r * out_stride + c,
+                                out_stride);
+    };
+    int r = 0;
+    for (; r + key_rows <= rows; r += key_rows) block.template operator()<key_rows>(r);
+    for (; r + 3 <= rows; r += 3) block.template operator()<3>(r);
+    for (; r < rows; r++) block.template operator()<1>(r);
   }
 }
 

@@ -87,9 +87,17 @@ struct Table {
                                  int64_t n, float* out, int64_t out_stride);
   MatrixProduct matrix_product[2];
   // The same in integers: a is int16, b int8 in pairs along k: [pairs][n][2], `b_stride` bytes from pair to pair.
-  // Exact.
+  // Exact, as is the next.
   void (*integer_product)(const int16_t* a, int64_t a_stride, int rows, const int8_t* b, int64_t b_stride,
                           int64_t pairs, int64_t n, int32_t* out, int64_t out_stride);
+  // Scores of key_columns keys, which are int8 + 128 in fours along the dimensions: [quads][key_columns][4]. Queries
+  // come from to_query, each with `query_bytes` bytes a dimension and what its sum starts with; `stride` is in
+  // dimensions.
+  void (*key_product)(const void* queries, int64_t stride, int rows, const int32_t* starts, const uint8_t* keys,
+                      int64_t quads, int32_t* out, int64_t out_stride);
+  int query_bytes;
+  // To integers of the largest magnitude 127, as this table's key_product reads them; returns the scale.
+  float (*to_query)(const float* x, int64_t n, void* out, int32_t* start);
   // scores[end rounded up to 16] become weights 2^(score - maximum), zero for keys that the row does not see.
   void (*softmax)(SoftmaxRow& row, float* scores);
   // The same for `count` rows of integer scores with a scale for each key; the weights, times each key's value scale,
@@ -98,9 +106,8 @@ struct Table {
   void (*integer_softmax)(SoftmaxRow* rows, int count, const int32_t* scores, const float* key_scales,
                           const float* value_scales, int padded_end, float* scratch, int16_t* weights,
                           float* weight_scales);
-  // x[n] to integers of the largest magnitude 127 or 32767; the scale is returned. n is a multiple of 16.
+  // x[n] to integers of the largest magnitude 127; the scale is returned. n is a multiple of 16.
   float (*to_int8)(const float* x, int64_t n, int8_t* out);
-  float (*to_int16)(const float* x, int64_t n, int16_t* out);
   // To binary16, at most its largest number.
   void (*to_f16)(const float* x, int64_t n, uint16_t* out);
   // Turns each `block` of x (a power of two from 16 on; n is a multiple of it) by the Walsh-Hadamard matrix over

@@ -47,7 +47,7 @@ AttentionEngine::AttentionEngine(const ModelSpec& spec, const Weights& weights, 
   for (int t = 0; t < pool.size(); t++) {
     Worker w;
     w.queries = AlignedBuffer<float>(queries * key_stride);
-    w.queries16 = AlignedBuffer<int16_t>(queries * key_stride);
+    w.rounded_queries = AlignedBuffer<std::byte>(queries * key_stride * table.query_bytes);
     w.split.resize(static_cast<size_t>(kv_heads));
     w.scores = AlignedBuffer<float>(rows * chunk_keys);
     w.scores32 = AlignedBuffer<int32_t>(rows * chunk_keys);
@@ -56,6 +56,7 @@ AttentionEngine::AttentionEngine(const ModelSpec& spec, const Weights& weights, 
     w.gathered32 = AlignedBuffer<int32_t>(rows * value_stride);
     w.total = AlignedBuffer<float>(std::max(rows, heads) * value_stride);
     w.query_scales.resize(static_cast<size_t>(queries));
+    w.query_starts.resize(static_cast<size_t>(queries));
     w.weight_scales.resize(static_cast<size_t>(rows));
     w.chunk.resize(static_cast<size_t>(rows));
     w.running.resize(static_cast<size_t>(std::max(rows, heads)));

@@ -71,8 +71,9 @@ class AttentionEngine {
   };
   struct Worker {
     AlignedBuffer<float> queries;                     // [rows, key stride]
-    AlignedBuffer<int16_t> queries16;                 // [rows, key stride]
+    AlignedBuffer<std::byte> rounded_queries;         // [rows, key stride] of kernels::Table::query_bytes
     std::vector<float> query_scales;                  // [rows]
+    std::vector<int32_t> query_starts;                // [rows]
     AlignedBuffer<float> scores;                      // [rows, chunk_keys]: scores, then weights
     AlignedBuffer<int32_t> scores32;                  // [rows, chunk_keys]
     AlignedBuffer<int16_t> weights16;                 // [rows, chunk_keys]

@@ -41,8 +41,8 @@ void AttentionEngine::weigh_floats(size_t layer, int64_t kv_head, int64_t first_
       layout_.format() == KvCacheFormat::Float16 ? kernels::Format::Float16 : kernels::Format::Float32)];
   for (int b = 0; b < end; b += key_columns)
     product(worker.queries.data() + rows.first * key_stride, key_stride, rows.rows,
-            head.keys + b * round_up(a.head_dim, 2) * layout_.element_bytes(), key_columns, a.head_dim, key_columns,
-            worker.scores.data() + b, chunk_keys);
+            head.keys + b * layout_.kept_key_dims(layer) * layout_.element_bytes(), key_columns, a.head_dim,
+            key_columns, worker.scores.data() + b, chunk_keys);
   for (int r = 0; r < rows.rows; r++) {
     SoftmaxRow& row = worker.chunk[static_cast<size_t>(r)];
     float* scores = worker.scores.data() + r * chunk_keys;
@@ -62,17 +62,17 @@ void AttentionEngine::weigh_floats(size_t layer, int64_t kv_head, int64_t first_
           worker.gathered.data(), value_stride);
 }
 
-// The same with 8-bit keys and values, and queries and weights in 16 bits: the products are exact.
+// The same with queries, keys and values in 8 bits and weights in 16: the products are exact. (Weights in 8 bits would
+// lose those that are small beside the largest.)
 void AttentionEngine::weigh_integers(size_t layer, const KvLayout::Head& head, int end, const QueryRows& rows,
                                      Worker& worker) {
-  const Attention& a = attention(layer);
   const int64_t key_stride = layout_.key_stride(layer), value_stride = layout_.value_stride(layer),
-                even_dim = round_up(a.head_dim, 2);
-  const auto* keys = reinterpret_cast<const int8_t*>(head.keys);
+                dims = layout_.kept_key_dims(layer);
+  const auto* keys = reinterpret_cast<const uint8_t*>(head.keys);
   for (int b = 0; b < end; b += key_columns)
-    table_.integer_product(worker.queries16.data() + rows.first * key_stride, key_stride, rows.rows,
-                           keys + b * even_dim, 2 * key_columns, even_dim / 2, key_columns, worker.scores32.data() + b,
-                           chunk_keys);
+    table_.key_product(worker.rounded_queries.data() + rows.first * key_stride * table_.query_bytes, key_stride,
+                       rows.rows, worker.query_starts.data() + rows.first, keys + b * dims, dims / 4,
+                       worker.scores32.data() + b, chunk_keys);
   const int padded_end = static_cast<int>(round_up(end, 2));
   for (int r = 0; r < rows.rows; r++)
     worker.chunk[static_cast<size_t>(r)].scale *= worker.query_scales[static_cast<size_t>(rows.first + r)];

@@ -159,7 +159,8 @@ AttentionEngine::QueryRows AttentionEngine::gather_queries(size_t layer, const P
     if (layout_.key_mix(layer) > 0) table_.mix(query, a.head_dim, layout_.key_mix(layer));
     if (layout_.format() == KvCacheFormat::Int8)
       worker.query_scales[static_cast<size_t>(buffer + r)] =
-          table_.to_int16(query, stride, worker.queries16.data() + (buffer + r) * stride);
+          table_.to_query(query, stride, worker.rounded_queries.data() + (buffer + r) * stride * table_.query_bytes,
+                          &worker.query_starts[static_cast<size_t>(buffer + r)]);
   }
   return rows;
 }

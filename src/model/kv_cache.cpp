@@ -64,10 +64,11 @@ KvLayout::KvLayout(const ModelSpec& spec, KvCacheFormat format) : format_(format
     const Attention& a = *attention;
     l.offset = block_bytes_;
     l.key_dim = a.head_dim;
+    l.kept_key_dims = round_up(a.head_dim, format == KvCacheFormat::Int8 ? 4 : 1);
     l.key_stride = round_up(a.head_dim, 16);
     l.value_dim = a.value_head_dim;
     l.value_stride = round_up(a.value_head_dim, 16);
-    l.key_bytes = round_up(l.key_dim, 2) * chunk_keys * element;
+    l.key_bytes = l.kept_key_dims * chunk_keys * element;
     l.value_bytes = l.value_stride * chunk_keys * element;
     l.scale_bytes = format == KvCacheFormat::Int8 ? chunk_keys * 4 : 0;
     l.key_mix = format == KvCacheFormat::Int8 ? mix_block(l.key_dim) : 0;
@@ -111,8 +112,12 @@ void KvLayout::store(const kernels::Table& table, const Head& head, size_t layer
   if (l.key_mix > 0) table.mix(key, l.key_dim, l.key_mix);
   if (l.value_mix > 0) table.mix(value, l.value_dim, l.value_mix);
   head.key_scales[slot] = table.to_int8(key, l.key_stride, scratch);
-  for (int64_t d = 0; d < l.key_dim; d++)
-    keys[(d / 2 * key_columns + column) * 2 + d % 2] = static_cast<std::byte>(scratch[d]);
+  for (int64_t d = 0; d < l.key_dim; d += 4) {
+    uint32_t four;
+    std::memcpy(&four, scratch + d, 4);
+    four ^= 0x80808080u;  // adds 128 to each
+    std::memcpy(keys + d * key_columns + column * 4, &four, 4);
+  }
   head.value_scales[slot] = table.to_int8(value, l.value_stride, scratch);
   std::byte* to = head.values + slot / 2 * l.value_stride * 2 + slot % 2;
   for (int64_t d = 0; d < l.value_dim; d++) to[2 * d] = static_cast<std::byte>(scratch[d]);

@@ -2,9 +2,8 @@
 // and the state of layers that carry one along instead.
 //
 // A block holds, for each layer and each key-value head, four areas in the layouts and the order that attention reads:
-//   keys          floats of 32 or 16 bits: [key columns of 64][key_dim][64]; int8: the same with pairs of dimensions
-//   together,
-//                 [..][key_dim/2][64][2]
+//   keys          floats of 32 or 16 bits: [key columns of 64][key_dim][64]; int8, with 128 added: the same with four
+//                 dimensions together, [..][key_dim/4 rounded up][64][4]
 //   key scales    [256] floats, for int8
 //   value scales  [256] floats, for int8
 //   values        floats: [256][value_dim rounded up to 16]; int8: pairs of keys together,
@@ -59,6 +58,8 @@ class KvLayout {
   // Rows of vectors that are padded for the kernels.
   int64_t value_stride(size_t layer) const { return layers_[layer].value_stride; }
   int64_t key_stride(size_t layer) const { return layers_[layer].key_stride; }
+  // Dimensions of a key with those that fill up the last that stand together.
+  int64_t kept_key_dims(size_t layer) const { return layers_[layer].kept_key_dims; }
   // 8-bit keys and values are kept mixed (kernels::Table::mix) in blocks of so many dimensions, and queries must be
   // too; 0: not.
   int64_t key_mix(size_t layer) const { return layers_[layer].key_mix; }
@@ -66,8 +67,8 @@ class KvLayout {
 
  private:
   struct Layer {
-    int64_t offset, head_bytes, key_dim, key_stride, value_dim, value_stride, key_bytes, value_bytes, scale_bytes,
-        key_mix, value_mix, state_offset;
+    int64_t offset, head_bytes, key_dim, kept_key_dims, key_stride, value_dim, value_stride, key_bytes, value_bytes,
+        scale_bytes, key_mix, value_mix, state_offset;
   };
   KvCacheFormat format_;
   std::vector<Layer> layers_;

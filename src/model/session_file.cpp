@@ -11,7 +11,7 @@ namespace {
 
 constexpr char magic[] = "foretell session";
 static_assert(sizeof magic == sizeof SessionHeader::magic + 1);
-constexpr uint32_t version = 1;
+constexpr uint32_t version = 2;
 
 }  // namespace
 

@@ -178,6 +178,8 @@ void Bench::attention() const {
   const auto a = floats(24 * chunk_keys), b = floats(chunk_keys * dim);
   const auto a16 = filled<int16_t>(24 * chunk_keys, [](int64_t i) { return i % 65521 - 32760; });
   const auto b8 = filled<int8_t>(chunk_keys * dim, [](int64_t i) { return i % 251 - 125; });
+  const auto keys = filled<uint8_t>(chunk_keys * dim, [](int64_t i) { return i % 251; });
+  const std::vector<int32_t> starts(24);
   const AlignedBuffer<float> out(24 * chunk_keys);
   const AlignedBuffer<int32_t> out32(24 * chunk_keys);
   for (const int rows : {24, 3}) {
@@ -192,10 +194,10 @@ void Bench::attention() const {
     rate("matrix_product" + pv, work, [&](const Table& t) {
       t.matrix_product[0](a.data(), chunk_keys, rows, b.data(), dim, chunk_keys, dim, out.data(), dim);
     });
-    rate("integer_product" + qk, work, [&](const Table& t) {
+    rate("key_product" + qk, work, [&](const Table& t) {
       for (int k = 0; k < chunk_keys; k += key_columns)
-        t.integer_product(a16.data(), dim, rows, b8.data() + k * dim, 2 * key_columns, dim / 2, key_columns,
-                          out32.data() + k, chunk_keys);
+        t.key_product(a16.data(), dim, rows, starts.data(), keys.data() + k * dim, dim / 4, out32.data() + k,
+                      chunk_keys);
     });
     rate("integer_product" + pv, work, [&](const Table& t) {
       t.integer_product(a16.data(), chunk_keys, rows, b8.data(), 2 * dim, chunk_keys / 2, dim, out32.data(), dim);
@@ -206,9 +208,9 @@ void Bench::attention() const {
 void Bench::elementwise() const {
   constexpr int64_t n = 576, rows = 4;
   const auto x = floats(n * rows), w = floats(n);
-  const auto scores = filled<int32_t>(chunk_keys, [](int64_t i) { return i % 97 * 1000; });
+  const auto scores = filled<int32_t>(6 * chunk_keys, [](int64_t i) { return i % 97 * 1000; });
   const AlignedBuffer<float> y(n * rows), copy(n * rows);
-  const AlignedBuffer<int16_t> y16(n);
+  const AlignedBuffer<int16_t> y16(6 * chunk_keys);
   const AlignedBuffer<int8_t> y8(n);
   const auto row = [](float scale) { return SoftmaxRow{.begin = 0, .end = chunk_keys, .scale = scale}; };
   rate("softmax", chunk_keys, [&](const Table& t) {
@@ -230,7 +232,10 @@ void Bench::elementwise() const {
   rate("activate silu", n, [&](const Table& t) { t.activate(Function::Silu, x.data(), w.data(), n, y.data()); });
   rate("activate gelu", n, [&](const Table& t) { t.activate(Function::Gelu, x.data(), nullptr, n, y.data()); });
   rate("to_int8", n, [&](const Table& t) { t.to_int8(x.data(), n, y8.data()); });
-  rate("to_int16", n, [&](const Table& t) { t.to_int16(x.data(), n, y16.data()); });
+  rate("to_query", n, [&](const Table& t) {
+    int32_t start;
+    t.to_query(x.data(), n, y16.data(), &start);
+  });
   rate("mix, blocks of 64", n, [&](const Table& t) { t.mix(copy.data(), n, 64); });
   rate("merge", n, [&](const Table& t) {
     float sum = 1;

@@ -388,6 +388,43 @@ TEST_CASE("matrix products agree with a reference, and bit by bit between instru
       }
 }
 
+TEST_CASE("scores of 8-bit queries and keys are exact, and queries are rounded alike") {
+  Numbers numbers(14);
+  for (const int rows : {1, 3, 8, 13})
+    for (const int64_t dims : {16, 48, 64, 128, 512}) {
+      const std::vector<float> x = numbers.values(rows * dims);
+      std::vector<int8_t> keys(static_cast<size_t>(dims * key_columns));
+      for (int8_t& k : keys) k = static_cast<int8_t>(numbers.bits() % 255 - 127);
+      std::vector<uint8_t> kept(keys.size());  // [dims/4][key_columns][4], 128 more
+      for (int64_t d = 0; d < dims; d++)
+        for (int64_t c = 0; c < key_columns; c++)
+          kept[static_cast<size_t>((d / 4 * key_columns + c) * 4 + d % 4)] =
+              static_cast<uint8_t>(keys[static_cast<size_t>(d * key_columns + c)] + 128);
+      for (const Table* table : usable_tables()) {
+        CAPTURE(table->name, rows, dims);
+        std::vector<std::byte> queries(static_cast<size_t>(rows * dims * table->query_bytes));
+        std::vector<int32_t> starts(static_cast<size_t>(rows)), scores(static_cast<size_t>(rows * key_columns));
+        std::vector<int8_t> rounded(static_cast<size_t>(rows * dims));
+        for (int64_t r = 0; r < rows; r++) {
+          const float scale = table->to_query(x.data() + r * dims, dims, queries.data() + r * dims * table->query_bytes,
+                                              &starts[static_cast<size_t>(r)]);
+          CHECK(scale == table->to_int8(x.data() + r * dims, dims, rounded.data() + r * dims));
+        }
+        table->key_product(queries.data(), dims, rows, starts.data(), kept.data(), dims / 4, scores.data(),
+                           key_columns);
+        bool exact = true;
+        for (int64_t r = 0; r < rows; r++)
+          for (int64_t c = 0; c < key_columns; c++) {
+            int32_t sum = 0;
+            for (int64_t d = 0; d < dims; d++)
+              sum += rounded[static_cast<size_t>(r * dims + d)] * keys[static_cast<size_t>(d * key_columns + c)];
+            exact = exact && scores[static_cast<size_t>(r * key_columns + c)] == sum;
+          }
+        CHECK(exact);
+      }
+    }
+}
+
 TEST_CASE("softmax over a chunk sees the keys of its window only, and merges to the softmax of the whole") {
   Numbers numbers(5);
   const std::vector<float> scores = numbers.values(2 * chunk_keys);
