@@ -27,6 +27,23 @@ bool is_finite(float logit, size_t id) {
   return true;
 }
 
+// Those of up to 64 logits, of the tokens from `first` on, whose bits are set; gives their number.
+size_t take(std::span<const float> block, size_t first, uint64_t bits, float* logits, TokenId* ids) {
+  if (bits == UINT64_MAX) {
+    std::copy(block.begin(), block.end(), logits);
+    std::iota(ids, ids + block.size(), static_cast<TokenId>(first));
+    return block.size();
+  }
+  // Each is written, and the next one over it if it is not to stay: so there is no branch to guess.
+  size_t taken = 0;
+  for (size_t i = 0; i < block.size(); i++) {
+    logits[taken] = block[i];
+    ids[taken] = static_cast<TokenId>(first + i);
+    taken += bits >> i & 1;
+  }
+  return taken;
+}
+
 }  // namespace
 
 void Candidates::assign(std::span<const float> logits, std::span<const uint64_t> allowed) {
@@ -52,27 +69,28 @@ void Candidates::assign(std::span<const float> logits, std::span<const uint64_t>
 }
 
 void Candidates::assign_allowed(std::span<const float> logits, std::span<const uint64_t> allowed) {
+  constexpr int few = 8;  // of 64: one after the other they are taken sooner
   all_ = false;
   ids_.resize(logits_.size());
-  size_ = 0;
   const size_t words = std::min(allowed.size(), (logits.size() + 63) / 64);
   size_t count = 0;
   for (const uint64_t bits : allowed.first(words)) count += static_cast<size_t>(std::popcount(bits));
-  // Nearly all are copied in runs, where no logit needs a look; fewer one by one.
-  const bool runs = 4 * count > 3 * logits.size() && copy_finite(logits.data(), logits.size(), logits_.data());
+  // Where they are many, it is worth while to know that none needs a look. (The copy is written over.)
+  const bool all_finite = 16 * count > logits.size() && copy_finite(logits.data(), logits.size(), logits_.data());
+  size_ = 0;
   for (size_t word = 0; word < words; word++) {
+    const auto block = logits.subspan(word * 64, std::min<size_t>(64, logits.size() - word * 64));
     uint64_t bits = allowed[word];
-    if (const size_t rest = logits.size() - word * 64; rest < 64) bits &= (uint64_t{1} << rest) - 1;
-    while (bits != 0) {
-      const auto skipped = static_cast<size_t>(std::countr_zero(bits));
-      const size_t first = word * 64 + skipped;
-      const size_t length = runs ? static_cast<size_t>(std::countr_one(bits >> skipped)) : 1;
-      if (runs || is_finite(logits[first], first)) {
-        for (size_t i = 0; i < length; i++) ids_[size_ + i] = static_cast<TokenId>(first + i);
-        std::copy_n(logits.data() + first, length, logits_.data() + size_);
-        size_ += length;
-      }
-      bits = skipped + length < 64 ? bits >> (skipped + length) << (skipped + length) : 0;
+    if (block.size() < 64) bits &= (uint64_t{1} << block.size()) - 1;
+    if (all_finite && std::popcount(bits) > few) {
+      size_ += take(block, word * 64, bits, logits_.data() + size_, ids_.data() + size_);
+      continue;
+    }
+    for (; bits != 0; bits &= bits - 1) {
+      const size_t id = word * 64 + static_cast<size_t>(std::countr_zero(bits));
+      if (!is_finite(logits[id], id)) continue;
+      ids_[size_] = static_cast<TokenId>(id);
+      logits_[size_++] = logits[id];
     }
   }
   if (size_ == 0)
