@@ -45,8 +45,13 @@ class Automaton {
     std::vector<State> nodes;  // where the steps from each node start
   };
   static constexpr uint32_t no_node = UINT32_MAX;
-  // A state before which a repetition of characters stands: any plain characters may follow one another here.
-  enum class Plain : uint8_t { No, Endless, Counted };  // Counted: as many as the loop on top of the stack allows
+  // What may follow at a state where a repetition of characters begins or goes on: so many of a set, whichever, and an
+  // end of the text comes no further away with them than from the state.
+  struct Run {
+    uint32_t set = 0;         // run_sets()[set]
+    uint32_t most = 0;        // unbounded: any number
+    bool is_counted = false;  // as many as the loop on top of the stack allows, which knows the way to an end, too
+  };
 
   // `alphabet`: the characters that can be written at all. Throws Error where there are too many states, where a rule
   // begins with itself, and where no text fits.
@@ -57,7 +62,12 @@ class Automaton {
     return std::span(moves_).subspan(first_move_[state], first_move_[state + 1] - first_move_[state]);
   }
   bool is_end(State state) const { return is_end_[state]; }
-  Plain plain(State state) const { return plain_[state]; }
+  const Run* run(State state) const { return run_of_[state] == 0 ? nullptr : &runs_[run_of_[state] - 1]; }
+  struct RunSet {
+    CodePointSet characters;  // plain ones
+    uint32_t size = 0;        // of which there are many
+  };
+  const std::vector<RunSet>& run_sets() const { return run_sets_; }
   const std::vector<Loop>& loops() const { return loops_; }
   const Counted& counted_graph(const Loop& loop) const { return counted_[*loop.graph]; }
   // The node of a counted graph that the state is at, or that the step leads to inside of which it is; else no_node.
@@ -88,7 +98,9 @@ class Automaton {
   std::vector<uint32_t> first_move_;  // [states + 1]
   std::vector<Move> moves_;
   std::vector<bool> is_end_;
-  std::vector<Plain> plain_;
+  std::vector<Run> runs_;
+  std::vector<uint32_t> run_of_;  // of the states: a place in runs_, from 1 on; 0: none
+  std::vector<RunSet> run_sets_;
   std::vector<Loop> loops_;
   std::vector<Counted> counted_;
   std::vector<uint32_t> node_;

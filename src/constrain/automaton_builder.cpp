@@ -14,12 +14,14 @@ using Kind = Expression::Kind;
 constexpr size_t most_moves = 4'000'000;
 constexpr uint64_t most_copied = 96;  // moves that a small repetition or rule may be written out into
 constexpr uint64_t endless_size = 1ULL << 40;
+constexpr size_t most_run_sets = 16;     // of which each needs a byte for each node of the vocabulary's trie
+constexpr uint32_t least_run_size = 16;  // characters; of fewer, tokens are tried in no time
 
 }  // namespace
 
 AutomatonBuilder::State AutomatonBuilder::new_state() {
   automaton_.is_end_.push_back(false);
-  automaton_.plain_.push_back(Automaton::Plain::No);
+  automaton_.run_of_.push_back(0);
   automaton_.node_.push_back(Automaton::no_node);
   return static_cast<State>(automaton_.is_end_.size() - 1);
 }
@@ -116,7 +118,10 @@ void AutomatonBuilder::build_graph(const Graph& graph, State from, State to) {
   std::vector<State> states(graph.nodes);
   for (State& state : states) state = new_state();
   skip(from, states[0]);
-  for (const Graph::Edge& edge : graph.edges) build(edge.label, states[edge.from], states[edge.to]);
+  for (const Graph::Edge& edge : graph.edges) {
+    build(edge.label, states[edge.from], states[edge.to]);
+    if (edge.from == edge.to) mark_run(states[edge.from], run_characters(edge.label), {.most = unbounded});
+  }
   for (const uint32_t final : graph.finals) skip(states[final], to);
 }
 
@@ -132,6 +137,7 @@ void AutomatonBuilder::build_counted_graph(const Graph& graph, State from, State
     const auto inside = static_cast<std::ptrdiff_t>(automaton_.node_.size());
     build(edge.label, counted.nodes[edge.from], ends[edge.to]);
     std::fill(automaton_.node_.begin() + inside, automaton_.node_.end(), edge.to);
+    if (edge.from == edge.to) mark_run(counted.nodes[edge.from], run_characters(edge.label), {.is_counted = true});
   }
   automaton_.loops_.push_back({.body = counted.nodes[0],
                                .exit = to,
@@ -155,13 +161,22 @@ void AutomatonBuilder::build_repeat(const Expression& e, State from, State to) {
   const ExpressionId part = e.parts[0];
   const uint64_t size = size_of(part), copies = e.max == unbounded ? e.min : e.max;
   if (copies > 1 && (size >= most_copied || size * copies > most_copied)) return build_loop(e, from, to);
+  const CodePointSet run = copies > 1 ? run_characters(part) : CodePointSet();
+  const auto left = [&e](uint32_t i) { return e.max == unbounded ? unbounded : e.max - i; };
+  if (!run.empty()) {  // in states that nothing else begins in
+    const State head = new_state();
+    skip(from, head);
+    from = head;
+  }
   for (uint32_t i = 0; i < e.min; i++) {
     const State next = new_state();
+    mark_run(from, run, {.most = left(i)});
     build(part, from, next);
     from = next;
   }
   if (e.max == unbounded) return build_star(part, from, to);
   for (uint32_t i = e.min; i < e.max; i++) {
+    mark_run(from, run, {.most = left(i)});
     skip(from, to);
     const State next = i + 1 == e.max ? to : new_state();
     build(part, from, next);
@@ -172,7 +187,7 @@ void AutomatonBuilder::build_repeat(const Expression& e, State from, State to) {
 
 void AutomatonBuilder::build_star(ExpressionId part, State from, State to) {
   const State head = new_state();
-  if (accepts_plain(part)) automaton_.plain_[head] = Automaton::Plain::Endless;
+  mark_run(head, run_characters(part), {.most = unbounded});
   skip(from, head);
   build(part, head, head);
   skip(head, to);
@@ -180,7 +195,7 @@ void AutomatonBuilder::build_star(ExpressionId part, State from, State to) {
 
 void AutomatonBuilder::build_loop(const Expression& e, State from, State to) {
   const State body = new_state();
-  if (accepts_plain(e.parts[0])) automaton_.plain_[body] = Automaton::Plain::Counted;
+  mark_run(body, run_characters(e.parts[0]), {.is_counted = true});
   build(e.parts[0], body, add_end());
   automaton_.loops_.push_back({.body = body, .exit = to, .min = e.min, .max = e.max});
   add(from, {.kind = Move::Kind::Loop, .to = to, .target = static_cast<uint32_t>(automaton_.loops_.size() - 1)});
@@ -240,12 +255,29 @@ bool AutomatonBuilder::calls(ExpressionId id) {
          std::any_of(e.parts.begin(), e.parts.end(), [this](ExpressionId part) { return calls(part); });
 }
 
-bool AutomatonBuilder::accepts_plain(ExpressionId id) {
+// Plain characters of which each is a text of the expression.
+CodePointSet AutomatonBuilder::run_characters(ExpressionId id) {
   const Expression& e = rules_[id];
-  if (e.kind == Kind::Characters) return rules_.set_of(e).includes(plain_);
-  if (e.kind == Kind::Rule) return is_small_rule(e.index) && accepts_plain(rules_.rule_of(e.index).body);
-  return e.kind == Kind::Choice &&
-         std::any_of(e.parts.begin(), e.parts.end(), [this](ExpressionId part) { return accepts_plain(part); });
+  if (e.kind == Kind::Characters) return rules_.set_of(e).intersect(plain_);
+  if (e.kind == Kind::Rule && is_small_rule(e.index)) return run_characters(rules_.rule_of(e.index).body);
+  CodePointSet set;
+  if (e.kind == Kind::Choice) {
+    for (const ExpressionId part : e.parts) set.add(run_characters(part));
+  }
+  return set;
+}
+
+void AutomatonBuilder::mark_run(State state, const CodePointSet& set, Automaton::Run run) {
+  uint32_t size = 0;
+  for (const CodePointRange& range : set.ranges()) size += range.last - range.first + 1;
+  if (size < least_run_size) return;
+  std::vector<Automaton::RunSet>& sets = automaton_.run_sets_;
+  const auto known = std::find_if(sets.begin(), sets.end(), [&](const auto& known) { return known.characters == set; });
+  if (known == sets.end() && sets.size() == most_run_sets) return;
+  run.set = static_cast<uint32_t>(known - sets.begin());
+  if (known == sets.end()) sets.push_back({set, size});
+  automaton_.runs_.push_back(run);
+  automaton_.run_of_[state] = static_cast<uint32_t>(automaton_.runs_.size());
 }
 
 }  // namespace foretell::constrain

@@ -41,12 +41,14 @@ class AutomatonBuilder {
   void build_characters(const Expression& e, State from, State to);
   void build_escapes(const CodePointSet& set, State from, State to);
   void build_utf8(const CodePointSet& set, State from, State to);
+  void build_beyond_ascii(const CodePointSet& set, State from, State to);
   void build_continuations(const Values& values, int bytes, State from, State to);
 
   uint64_t size_of(ExpressionId id);
   bool is_small_rule(RuleId id);
   bool calls(ExpressionId id);
-  bool accepts_plain(ExpressionId id);
+  CodePointSet run_characters(ExpressionId id);
+  void mark_run(State state, const CodePointSet& set, Automaton::Run run);
 
   Automaton& automaton_;
   const Rules& rules_;
@@ -58,6 +60,12 @@ class AutomatonBuilder {
   std::vector<uint64_t> sizes_;                       // of the expressions; 0: not known yet
   std::vector<uint8_t> small_;                        // of the rules: 0 not known, 1 yes, 2 no
   std::map<std::pair<int, Values>, State> suffixes_;  // states before the same continuation bytes
+  struct Built {                                      // the moves and the states of a way that was built
+    State from = 0, to = 0, first_state = 0, end_state = 0;
+    size_t first_move = 0, end_move = 0;
+  };
+  void copy(const Built& built, State from, State to);
+  std::map<std::vector<CodePointRange>, Built> beyond_ascii_;  // the same characters are often read
 };
 
 }  // namespace foretell::constrain

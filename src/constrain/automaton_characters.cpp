@@ -61,27 +61,47 @@ void AutomatonBuilder::build_escapes(const CodePointSet& set, State from, State 
 }
 
 void AutomatonBuilder::build_utf8(const CodePointSet& set, State from, State to) {
+  const CodePointSet ascii = set.intersect({{0, 0x7f}}), beyond = set.intersect({{0x80, 0x10ffff}});
+  for (const CodePointRange& range : ascii.ranges())
+    add(from, {.kind = Move::Kind::Byte,
+               .first = static_cast<uint8_t>(range.first),
+               .last = static_cast<uint8_t>(range.last),
+               .to = to});
+  if (beyond.empty()) return;
+  const auto [known, added] = beyond_ascii_.try_emplace(beyond.ranges());
+  Built& built = known->second;
+  if (!added) return copy(built, from, to);
+  const auto states = [this] { return static_cast<State>(automaton_.is_end_.size()); };
+  built = {.from = from, .to = to, .first_state = states(), .first_move = moves_.size()};
+  build_beyond_ascii(beyond, from, to);
+  built.end_state = states(), built.end_move = moves_.size();
+}
+
+// What was built between two states once more between others. Its moves do not come back to the first one.
+void AutomatonBuilder::copy(const Built& built, State from, State to) {
+  const auto base = static_cast<State>(automaton_.is_end_.size());
+  for (State state = built.first_state; state < built.end_state; state++) new_state();
+  for (size_t i = built.first_move; i < built.end_move; i++) {
+    auto [source, move] = moves_[i];
+    move.to = move.to == built.to ? to : base + (move.to - built.first_state);
+    add(source == built.from ? from : base + (source - built.first_state), move);
+  }
+}
+
+void AutomatonBuilder::build_beyond_ascii(const CodePointSet& set, State from, State to) {
   suffixes_.clear();  // they all lead to `to`
   struct Length {
     char32_t first, last;
     int continuations;
     uint32_t lead;
   };
-  constexpr Length lengths[] = {
-      {0, 0x7f, 0, 0}, {0x80, 0x7ff, 1, 0xc0}, {0x800, 0xffff, 2, 0xe0}, {0x10000, 0x10ffff, 3, 0xf0}};
+  constexpr Length lengths[] = {{0x80, 0x7ff, 1, 0xc0}, {0x800, 0xffff, 2, 0xe0}, {0x10000, 0x10ffff, 3, 0xf0}};
   for (const Length& length : lengths) {
     std::map<uint32_t, Values> by_lead;  // what follows each first byte
     for (const CodePointRange& range : set.ranges()) {
       const uint32_t first = std::max(range.first, length.first), last = std::min(range.last, length.last);
       if (first > last) continue;
       const int bits = 6 * length.continuations;
-      if (bits == 0) {
-        add(from, {.kind = Move::Kind::Byte,
-                   .first = static_cast<uint8_t>(first),
-                   .last = static_cast<uint8_t>(last),
-                   .to = to});
-        continue;
-      }
       const uint32_t low_bits = (1U << bits) - 1;
       for (uint32_t head = first >> bits; head <= last >> bits; head++)
         by_lead[length.lead | head].emplace_back(head == first >> bits ? first & low_bits : 0,

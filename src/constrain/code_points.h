@@ -1,13 +1,14 @@
 // Sets of Unicode characters.
 #pragma once
 
+#include <compare>
 #include <vector>
 
 namespace foretell::constrain {
 
 struct CodePointRange {
   char32_t first = 0, last = 0;
-  bool operator==(const CodePointRange&) const = default;
+  auto operator<=>(const CodePointRange&) const = default;
 };
 
 // Characters are Unicode scalar values: surrogates belong to no set.

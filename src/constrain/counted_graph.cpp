@@ -68,6 +68,18 @@ void CountedGraph::fill_last(const std::vector<Step>& steps) {
   }
 }
 
+CountedGraph::Stay CountedGraph::stay(uint32_t node, uint32_t count, uint32_t most) const {
+  Stay stay{0, cost(node, count)};
+  for (; stay.steps < most; stay.steps++) {
+    if (count == last_) return {bounded_ ? stay.steps : unbounded, stay.cost};
+    count++;
+    const uint32_t here = cost(node, count);
+    if (here == infinite) break;
+    stay.cost = std::max(stay.cost, here);
+  }
+  return stay;
+}
+
 // What all nodes have to pay more at a count than at the next one; none where they differ in more than that.
 std::optional<uint32_t> CountedGraph::shift(uint32_t count) const {
   const bool may_end = count >= min_;

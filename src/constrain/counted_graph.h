@@ -33,6 +33,13 @@ class CountedGraph {
   // The same for any way, with 0 where it ends here.
   uint32_t cost(uint32_t node, uint32_t count) const { return ends(node, count) ? 0 : going_on(node, count); }
 
+  // The steps from a node to itself that can follow one another after `count`, of up to `most`, where it has such
+  // steps, and what any of the ways that go on behind them costs at least; unbounded where there is no end to them.
+  struct Stay {
+    uint32_t steps, cost;
+  };
+  Stay stay(uint32_t node, uint32_t count, uint32_t most) const;
+
   // A count from which all goes on as from this one for so many steps, but that ways may be cheaper or dearer by the
   // same number of bytes.
   uint32_t like(uint32_t count, uint32_t steps) const {

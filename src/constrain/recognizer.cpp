@@ -1,6 +1,7 @@
 #include "constrain/recognizer.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/hash.h"
 #include "foretell/error.h"
@@ -11,6 +12,7 @@ namespace {
 using Move = Automaton::Move;
 
 constexpr size_t most_ways = 100'000;  // at once
+constexpr uint32_t longest_run = 256;  // steps through a counted graph that are looked ahead
 constexpr uint64_t free_slot = UINT64_MAX;
 
 uint64_t mix(uint64_t a, uint64_t b) { return fold(a ^ 0xa0761d6478bd642f, b ^ 0xe7037ed1a0b428db); }
@@ -192,19 +194,31 @@ Recognizer::State Recognizer::close() {
   return number_of(found_, accepts_);
 }
 
-uint32_t Recognizer::plain_characters_at(const Way& way) const {
-  switch (automaton_.plain(way.state)) {
-    case Automaton::Plain::No:
-      return 0;
-    case Automaton::Plain::Endless:
-      return unbounded;
-    case Automaton::Plain::Counted:
-      break;
-  }
+// What may follow on this way.
+Recognizer::Run Recognizer::run_of(const Way& way) const {
+  const Automaton::Run* run = automaton_.run(way.state);
+  if (run == nullptr) return {};
   const Stack& top = stacks_[way.stack];
-  if (top.count == 0) return 0;
+  const uint32_t cost = this->cost(way.state, top);
+  if (!run->is_counted) return {run->set, run->most, cost};
   const Automaton::Loop& loop = automaton_.loops()[top.place];
-  return loop.body != way.state ? 0 : loop.max == unbounded ? unbounded : loop.max - (top.count - 1) + 1;
+  if (!loop.graph) return {run->set, loop.max == unbounded ? unbounded : loop.max - (top.count - 1) + 1, cost};
+  const auto stay = automaton_.counted_graph(loop).ways.stay(automaton_.node(way.state), top.count - 1, longest_run);
+  return {run->set, stay.steps, Automaton::sum(stay.cost, top.cost)};
+}
+
+// The best of its ways: one that lets any token of its characters pass, and of those the one with the most characters.
+const Recognizer::Run& Recognizer::find_run(Info& info) const {
+  const auto rank = [this](const Run& run) {
+    const bool enough = run.characters >= near;
+    return std::tuple(run.characters > 0, enough, enough ? run_sets()[run.set].size : 0, run.characters, ~run.cost);
+  };
+  for (const Way& way : ways(info)) {
+    const Run run = run_of(way);
+    if (rank(run) > rank(info.run)) info.run = run;
+  }
+  info.knows_run = true;
+  return info.run;
 }
 
 Recognizer::State Recognizer::number_of(std::vector<Way>& ways, bool accepts) {
@@ -221,9 +235,6 @@ Recognizer::State Recognizer::number_of(std::vector<Way>& ways, bool accepts) {
   for (const Way& way : ways) {
     const uint32_t cost = this->cost(way.state, stacks_[way.stack]);
     info.ways_cost = std::min(info.ways_cost, cost);
-    const uint32_t plain = plain_characters_at(way);
-    if (plain > info.plain || (plain == info.plain && cost < info.plain_cost))
-      info.plain = plain, info.plain_cost = cost;
   }
   info.cost = accepts ? 0 : info.ways_cost;
   ways_.insert(ways_.end(), ways.begin(), ways.end());

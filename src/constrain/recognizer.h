@@ -45,9 +45,16 @@ class Recognizer {
   uint32_t cost(State state) const { return infos_[index(state)].cost; }
   // The one byte that can follow; none where the text may end here or there are several.
   std::optional<uint8_t> only_byte(State state) const;
-  // At least so many plain characters may follow, whichever, and an end is never further than `plain_cost` bytes then.
-  uint32_t plain(State state) const { return infos_[index(state)].plain; }
-  uint32_t plain_cost(State state) const { return infos_[index(state)].plain_cost; }
+  // At least so many characters of a set may follow, whichever, and an end is never further than `cost` bytes then.
+  struct Run {
+    uint32_t set = 0;  // run_sets()[set]
+    uint32_t characters = 0, cost = 0;
+  };
+  const Run& run(State state) {
+    Info& info = infos_[index(state)];
+    return info.knows_run ? info.run : find_run(info);
+  }
+  const std::vector<Automaton::RunSet>& run_sets() const { return automaton_.run_sets(); }
   // States of one kind are told apart by no text of up to `near` bytes; and if such a text adds c bytes to the least
   // cost of the ways to go on (ways_cost(), without an end here) after one of them, it does so after the others.
   static constexpr uint32_t near = 16;
@@ -80,18 +87,17 @@ class Recognizer {
     size_t first = 0;  // of its ways
     uint32_t count = 0;
     uint32_t cost = 0, ways_cost = 0;
-    uint32_t plain = 0, plain_cost = 0;
+    Run run = {};
     std::optional<uint32_t> kind = {};
-    bool accepts = false;
+    bool accepts = false, knows_run = false;
   };
 
   static size_t index(State state) { return static_cast<size_t>(state); }
   size_t row_index(State state, uint8_t byte) const {
     return index(state) * automaton_.byte_classes() + automaton_.byte_class(byte);
   }
-  std::span<const Way> ways(State state) const {
-    return std::span(ways_).subspan(infos_[index(state)].first, infos_[index(state)].count);
-  }
+  std::span<const Way> ways(const Info& info) const { return std::span(ways_).subspan(info.first, info.count); }
+  std::span<const Way> ways(State state) const { return ways(infos_[index(state)]); }
   State find_next(State state, uint8_t byte);
   uint32_t push(uint32_t below, uint32_t place, uint32_t count);
   uint32_t like(uint32_t place, uint32_t count) const;
@@ -102,7 +108,8 @@ class Recognizer {
   void clear_seen();
   State close();
   State number_of(std::vector<Way>& ways, bool accepts);
-  uint32_t plain_characters_at(const Way& way) const;
+  const Run& find_run(Info& info) const;
+  Run run_of(const Way& way) const;
   uint32_t cost(uint32_t state, const Stack& top) const;
   bool leads_on(uint32_t state, const Stack& top) const;
   const Automaton::Move& best_move(uint32_t state, const Stack& top) const;

@@ -49,24 +49,34 @@ class TokenMasks {
     int64_t most_left = INT64_MIN;  // as Mask::most_left, less ways_cost() of the state
   };
   struct FarTokens {
+    const RunTokens* run = nullptr;  // all of its tokens, and
     std::vector<TokenId> ids;
     int64_t most_left = 0;
   };
+  // The vocabulary against the characters of one of the recognizer's runs.
+  struct RunMask {
+    std::vector<std::shared_ptr<const RunTokens>> parts;  // of the vocabulary's; null for those that are not plain
+    TokenBits near;                                       // those tokens of the run's characters that are near
+  };
 
-  template <class Allow>
-  void walk(const TokenTrie& trie, uint32_t first, uint32_t end, bool plain, Allow&& allow);
+  template <class Skip, class Take, class Allow>
+  void walk(const TokenTrie& trie, uint32_t first, uint32_t end, Skip&& skip, Take&& take, Allow&& allow);
   template <class Allow>
   void walk_all(State state, Allow&& allow);
+  template <class Allow>
+  const RunTokens* walk_part(State state, size_t part, Allow&& allow);
   const NearMask& near_mask(State state);
   const FarTokens& far_tokens(State state);
-  int64_t left_behind(State after, bool whole) const;
+  const RunMask& run_mask(uint32_t set);
+  const RunTokens* run_allowed(State state, size_t part);
+  int64_t left_behind(State after, bool whole);
   void allow_ends(State state, TokenBits& bits) const;
 
   Recognizer& recognizer_;
   const Vocabulary& vocabulary_;
   const std::vector<TokenId> end_ids_;
   size_t words_;
-  TokenBits plain_bits_;                               // all plain tokens that are near
+  std::vector<std::unique_ptr<RunMask>> run_masks_;    // of the recognizer's run_sets(), made when they are needed
   std::unordered_map<uint32_t, NearMask> near_masks_;  // by the kind of the state
   std::unordered_map<State, FarTokens> far_tokens_;
   size_t far_ids_ = 0;

@@ -48,32 +48,29 @@ TokenTrie::TokenTrie(std::vector<Entry> entries) {
       nodes_.push_back({.tokens = static_cast<uint32_t>(tokens_.size()),
                         .depth = static_cast<uint16_t>(depth + 1),
                         .byte = static_cast<uint8_t>(entry.bytes[depth])});
+      if (nodes_.back().byte >= 0x80) note_character(entry.bytes, depth + 1);
     }
     tokens_.push_back(entry.id);
+    height_ = std::max(height_, static_cast<uint32_t>(entry.bytes.size()));
     last = entry.bytes;
   }
   close_to(0);
   nodes_[0].next = static_cast<uint32_t>(nodes_.size());
   nodes_.push_back({.tokens = static_cast<uint32_t>(tokens_.size())});
   for (uint32_t i = 1; i < nodes_[0].next; i = nodes_[i].next) first_[nodes_[i].byte] = i;
-  count_characters();
 }
 
-void TokenTrie::count_characters() {
-  std::vector<uint16_t> most(nodes_.size(), 0);  // characters that begin behind the node
-  for (size_t i = nodes_.size() - 1; i-- > 0;) {
-    // Children come behind their parent, so theirs are known.
-    uint16_t behind = 0;
-    for (size_t child = i + 1; child < nodes_[i].next; child = nodes_[child].next) {
-      const bool begins = !tokenization::is_continuation(static_cast<char>(nodes_[child].byte));
-      behind = std::max<uint16_t>(behind, static_cast<uint16_t>(most[child] + (begins ? 1 : 0)));
-    }
-    most[i] = behind;
-    bool inside = false;  // a character that is open at the node
-    for (size_t child = i + 1; child < nodes_[i].next; child = nodes_[child].next)
-      inside = inside || tokenization::is_continuation(static_cast<char>(nodes_[child].byte));
-    nodes_[i].characters = inside || behind >= 255 ? 255 : static_cast<uint8_t>(behind);
-  }
+// At the last node, which stands for the token's first `end` bytes.
+void TokenTrie::note_character(std::string_view token, size_t end) {
+  size_t begin = end - 1;
+  while (begin > 0 && end - begin < 4 && tokenization::is_continuation(token[begin])) begin--;
+  const size_t length = tokenization::character_length(token[begin]), left = length - std::min(length, end - begin);
+  if (left > 0 && end < token.size()) return;
+  constexpr uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};  // that is written in so many bytes
+  uint32_t bits = static_cast<uint8_t>(token[begin]) & (0x7fU >> length);
+  for (size_t i = begin + 1; i < end; i++) bits = bits << 6 | (static_cast<uint8_t>(token[i]) & 0x3fU);
+  const uint32_t first = bits << 6 * left, last = first | ((1U << 6 * left) - 1);
+  characters_.push_back({static_cast<uint32_t>(nodes_.size() - 1), std::max(first, least[length]), last});
 }
 
 uint32_t TokenTrie::child(uint32_t node, uint8_t byte) const {

@@ -55,6 +55,10 @@ Vocabulary::Vocabulary(const Tokenizer& tokenizer) : tokenizer_(tokenizer) {
   for (size_t i = 0; i < parts.size(); i++)
     parts_.push_back({.plain = i % 2 == 0, .near = i < 2, .trie = TokenTrie(std::move(parts[i]))});
   find_characters();
+  plain_ = plain_characters().intersect(characters_);
+  for (Part& part : parts_) {
+    if (part.plain) part.runs = std::make_shared<const RunTokens>(part.trie, plain_);
+  }
 }
 
 void Vocabulary::find_characters() {

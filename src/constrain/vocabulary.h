@@ -1,12 +1,14 @@
 // The tokens of a tokenizer as bytes.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "constrain/code_points.h"
+#include "constrain/run_tokens.h"
 #include "constrain/token_trie.h"
 #include "foretell/tokenizer.h"
 
@@ -31,7 +33,10 @@ class Vocabulary {
     bool plain;  // they are of plain characters alone (plain_characters()), of which the last may be open
     bool near;   // they have at most Recognizer::near bytes
     TokenTrie trie;
+    std::shared_ptr<const RunTokens> runs = {};  // of a plain part: against plain()
   };
+  // Plain characters that can be written.
+  const CodePointSet& plain() const { return plain_; }
   const std::vector<Part>& parts() const { return parts_; }
 
   // The tokens that the tokenizer makes of the text, wherever it stands.
@@ -47,7 +52,7 @@ class Vocabulary {
   std::string text_;
   std::vector<size_t> offsets_;  // [ids + 1] into text_
   size_t longest_ = 0;
-  CodePointSet characters_;
+  CodePointSet characters_, plain_;
   std::vector<Part> parts_;
 };
 

@@ -94,3 +94,29 @@ TEST_CASE("constrain: where a count is far from its limits, the vocabulary is no
     CHECK(masks.memory() < 4 << 20);
   }
 }
+
+TEST_CASE("constrain: tokens that a repetition takes in any case are not tried") {
+  size_t nodes = 0;
+  for (const Vocabulary::Part& part : vocabulary().parts()) nodes += part.trie.nodes().size();
+  // A text that has begun, and how much of the vocabulary is tried there at most.
+  struct Case {
+    Grammar grammar;
+    const char* text;
+    size_t part;
+  };
+  const Case cases[] = {
+      {Grammar::regex("[a-zA-Z ]*"), "some", 20},
+      {Grammar::regex("[a-zA-Z ]{0,40}"), "some", 20},
+      {Grammar::regex("[A-Z][a-z]+( [A-Z][a-z]+)*"), "Some", 8},
+      {Grammar::json_schema(R"({"type":"string","pattern":"^[a-zA-Z ]*$","maxLength":2000})"), "\"some", 20},
+      {Grammar::json_schema(R"({"type":"string","pattern":"^[^<>]*$","minLength":200})"), "\"some", 8},
+      {Grammar::json_schema(R"({"type":"string","pattern":"[0-9]","maxLength":500})"), "\"some", 8},
+      {Grammar::json_schema(R"({"type":"object","properties":{"abc":{"type":"string"}}})"), "{\"xy", 8}};
+  for (const Case& c : cases) {
+    Recognizer recognizer(c.grammar.parts().automaton);
+    TokenMasks masks(recognizer, vocabulary(), {});
+    (void)masks.mask(recognizer.next(recognizer.start(), c.text));
+    INFO(c.text << ": " << masks.nodes_tried() << " of " << nodes << " nodes, of which a part in " << c.part);
+    CHECK(masks.nodes_tried() < nodes / c.part);
+  }
+}
