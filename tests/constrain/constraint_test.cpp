@@ -3,11 +3,11 @@
 #include <cmath>
 #include <limits>
 
+#include "constrain/choices.h"
 #include "constrain/grammar.h"
 #include "constrain/recognizer.h"
 #include "error_of.h"
 #include "foretell/constrain.h"
-#include "foretell/sampling.h"
 
 using namespace foretell;
 using constrain::Recognizer;
@@ -43,16 +43,6 @@ std::vector<TokenId> ids_of(std::span<const uint64_t> bits) {
   }
   return ids;
 }
-
-// Numbers that are the same in each run.
-class Choices {
- public:
-  explicit Choices(uint64_t seed) : seed_(seed) {}
-  size_t below(size_t n) { return static_cast<size_t>(uniform_random(seed_, count_++, 0) * static_cast<double>(n)); }
-
- private:
-  uint64_t seed_, count_ = 0;
-};
 
 }  // namespace
 

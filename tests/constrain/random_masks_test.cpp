@@ -3,9 +3,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "constrain/choices.h"
 #include "constrain/grammar.h"
 #include "constrain/token_masks.h"
-#include "foretell/sampling.h"
 #include "temp_folder.h"
 #include "tokenizer/byte_alphabet.h"
 #include "tokenizer/utf8.h"
@@ -14,21 +14,6 @@ using namespace foretell;
 using namespace foretell::constrain;
 
 namespace {
-
-// Numbers that are the same in each run.
-class Choices {
- public:
-  explicit Choices(uint64_t seed) : seed_(seed) {}
-  size_t below(size_t n) { return static_cast<size_t>(uniform_random(seed_, count_++, 0) * static_cast<double>(n)); }
-  bool one_of(size_t n) { return below(n) == 0; }
-  template <class T>
-  const T& of(const std::vector<T>& items) {
-    return items[below(items.size())];
-  }
-
- private:
-  uint64_t seed_, count_ = 0;
-};
 
 // Letters that repetitions take, what ends these, characters of several bytes, and long runs.
 std::string random_token(Choices& choices) {
