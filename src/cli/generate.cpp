@@ -32,8 +32,8 @@ class GenerateCommand {
  private:
   void load(bool ids_only);
   GenerateOptions options_for(const TextSource& source);
-  void generate_one(const GenerateOptions& options, int64_t index);
-  void generate_many(const GenerateOptions& options);
+  void generate_one(const GenerateOptions& shared, int64_t index);
+  void generate_many(const GenerateOptions& shared);
   void generate_lines();
   void resume(const Prompt& prompt, GenerateOptions& options);
   void share_prompt();
