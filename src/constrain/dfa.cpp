@@ -136,6 +136,7 @@ void cut(const std::vector<Dfa::Edge>& edges, Visit&& visit) {
     }
     if (active.empty()) continue;
     std::vector<uint32_t> places;
+    places.reserve(active.size());
     for (const auto& [to, count] : active) places.push_back(to);
     visit(at->first, std::next(at)->first - 1, std::move(places));
   }

@@ -266,6 +266,7 @@ class SchemaCompiler {
   Dfa name_dfa(const std::vector<std::string>& names) {
     Rules rules;
     std::vector<ExpressionId> ways;
+    ways.reserve(names.size());
     for (const std::string& name : names) ways.push_back(rules.literal(name));
     return Dfa::of(rules, rules.choice(std::move(ways)));
   }
