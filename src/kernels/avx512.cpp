@@ -56,8 +56,8 @@ FORETELL_APART void panel_int8(const unsigned char* panel, int64_t groups, const
 }
 
 template <int R, int N>
-inline void integer_block(const int16_t* a, int64_t a_stride, const int8_t* b, int64_t b_stride, int64_t pairs,
-                          int32_t* out, int64_t out_stride) {
+inline void integer_block(const int16_t* a, int64_t a_stride, const float* scales, const int8_t* b, int64_t b_stride,
+                          int64_t pairs, float* out, int64_t out_stride) {
   __m512i acc[R][N];
   FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int n = 0; n < N; n++) acc[r][n] =
       _mm512_setzero_si512();
@@ -76,27 +76,28 @@ inline void integer_block(const int16_t* a, int64_t a_stride, const int8_t* b, i
       }
     }
   }
-  FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int n = 0; n < N; n++)
-      _mm512_storeu_si512(out + r * out_stride + 16 * n, acc[r][n]);
+  FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int n = 0; n < N; n++) _mm512_storeu_ps(
+      out + r * out_stride + 16 * n, _mm512_mul_ps(_mm512_cvtepi32_ps(acc[r][n]), _mm512_set1_ps(scales[r])));
 }
 
 template <int N>
-inline void integer_columns(const int16_t* a, int64_t a_stride, int rows, const int8_t* b, int64_t b_stride,
-                            int64_t pairs, int32_t* out, int64_t out_stride) {
+inline void integer_columns(const int16_t* a, int64_t a_stride, int rows, const float* scales, const int8_t* b,
+                            int64_t b_stride, int64_t pairs, float* out, int64_t out_stride) {
   int r = 0;
   for (; r + 6 <= rows; r += 6)
-    integer_block<6, N>(a + r * a_stride, a_stride, b, b_stride, pairs, out + r * out_stride, out_stride);
+    integer_block<6, N>(a + r * a_stride, a_stride, scales + r, b, b_stride, pairs, out + r * out_stride, out_stride);
   for (; r + 3 <= rows; r += 3)
-    integer_block<3, N>(a + r * a_stride, a_stride, b, b_stride, pairs, out + r * out_stride, out_stride);
+    integer_block<3, N>(a + r * a_stride, a_stride, scales + r, b, b_stride, pairs, out + r * out_stride, out_stride);
   for (; r < rows; r++)
-    integer_block<1, N>(a + r * a_stride, a_stride, b, b_stride, pairs, out + r * out_stride, out_stride);
+    integer_block<1, N>(a + r * a_stride, a_stride, scales + r, b, b_stride, pairs, out + r * out_stride, out_stride);
 }
 
-void integer_product(const int16_t* a, int64_t a_stride, int rows, const int8_t* b, int64_t b_stride, int64_t pairs,
-                     int64_t n, int32_t* out, int64_t out_stride) {
+void integer_product(const int16_t* a, int64_t a_stride, int rows, const float* scales, const int8_t* b,
+                     int64_t b_stride, int64_t pairs, int64_t n, float* out, int64_t out_stride) {
   int64_t c = 0;
-  for (; c + 64 <= n; c += 64) integer_columns<4>(a, a_stride, rows, b + 2 * c, b_stride, pairs, out + c, out_stride);
-  for (; c < n; c += 16) integer_columns<1>(a, a_stride, rows, b + 2 * c, b_stride, pairs, out + c, out_stride);
+  for (; c + 64 <= n; c += 64)
+    integer_columns<4>(a, a_stride, rows, scales, b + 2 * c, b_stride, pairs, out + c, out_stride);
+  for (; c < n; c += 16) integer_columns<1>(a, a_stride, rows, scales, b + 2 * c, b_stride, pairs, out + c, out_stride);
 }
 
 constexpr int query_bytes = 1;

@@ -50,15 +50,15 @@ void int8_product(const void* unit, int64_t cols, const void* tile, int rows, fl
                        out + unit_rows * r + panel_rows * p);
 }
 
-void integer_product(const int16_t* a, int64_t a_stride, int rows, const int8_t* b, int64_t b_stride, int64_t pairs,
-                     int64_t n, int32_t* out, int64_t out_stride) {
+void integer_product(const int16_t* a, int64_t a_stride, int rows, const float* scales, const int8_t* b,
+                     int64_t b_stride, int64_t pairs, int64_t n, float* out, int64_t out_stride) {
   for (int r = 0; r < rows; r++)
     for (int64_t c = 0; c < n; c++) {
       int32_t dot = 0;
       for (int64_t p = 0; p < pairs; p++)
         dot += a[r * a_stride + 2 * p] * b[p * b_stride + 2 * c] +
                a[r * a_stride + 2 * p + 1] * b[p * b_stride + 2 * c + 1];
-      out[r * out_stride + c] = dot;
+      out[r * out_stride + c] = static_cast<float>(dot) * scales[r];
     }
 }
 

@@ -52,8 +52,8 @@ FORETELL_APART void panel_int8(const unsigned char* panel, int64_t groups, const
 }
 
 template <int R, int N>  // N halves of a vector
-inline void integer_block(const int16_t* a, int64_t a_stride, const int8_t* b, int64_t b_stride, int64_t pairs,
-                          int32_t* out, int64_t out_stride) {
+inline void integer_block(const int16_t* a, int64_t a_stride, const float* scales, const int8_t* b, int64_t b_stride,
+                          int64_t pairs, float* out, int64_t out_stride) {
   __m256i acc[R][N];
   FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int n = 0; n < N; n++) acc[r][n] =
       _mm256_setzero_si256();
@@ -72,21 +72,24 @@ inline void integer_block(const int16_t* a, int64_t a_stride, const int8_t* b, i
       }
     }
   }
-  FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int n = 0; n < N; n++)
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + r * out_stride + 8 * n), acc[r][n]);
+  FORETELL_UNROLL for (int r = 0; r < R; r++) FORETELL_UNROLL for (int n = 0; n < N; n++) _mm256_storeu_ps(
+      out + r * out_stride + 8 * n, _mm256_mul_ps(_mm256_cvtepi32_ps(acc[r][n]), _mm256_set1_ps(scales[r])));
 }
 
-void integer_product(const int16_t* a, int64_t a_stride, int rows, const int8_t* b, int64_t b_stride, int64_t pairs,
-                     int64_t n, int32_t* out, int64_t out_stride) {
+void integer_product(const int16_t* a, int64_t a_stride, int rows, const float* scales, const int8_t* b,
+                     int64_t b_stride, int64_t pairs, int64_t n, float* out, int64_t out_stride) {
   for (int64_t c = 0; c < n; c += 16) {
     const int8_t* bc = b + 2 * c;
     int r = 0;
     for (; r + 6 <= rows; r += 6)
-      integer_block<6, 2>(a + r * a_stride, a_stride, bc, b_stride, pairs, out + r * out_stride + c, out_stride);
+      integer_block<6, 2>(a + r * a_stride, a_stride, scales + r, bc, b_stride, pairs, out + r * out_stride + c,
+                          out_stride);
     for (; r + 3 <= rows; r += 3)
-      integer_block<3, 2>(a + r * a_stride, a_stride, bc, b_stride, pairs, out + r * out_stride + c, out_stride);
+      integer_block<3, 2>(a + r * a_stride, a_stride, scales + r, bc, b_stride, pairs, out + r * out_stride + c,
+                          out_stride);
     for (; r < rows; r++)
-      integer_block<1, 2>(a + r * a_stride, a_stride, bc, b_stride, pairs, out + r * out_stride + c, out_stride);
+      integer_block<1, 2>(a + r * a_stride, a_stride, scales + r, bc, b_stride, pairs, out + r * out_stride + c,
+                          out_stride);
   }
 }
 

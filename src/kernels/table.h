@@ -86,10 +86,10 @@ struct Table {
   using MatrixProduct = void (*)(const float* a, int64_t a_stride, int rows, const void* b, int64_t b_stride, int64_t k,
                                  int64_t n, float* out, int64_t out_stride);
   MatrixProduct matrix_product[2];
-  // The same in integers: a is int16, b int8 in pairs along k: [pairs][n][2], `b_stride` bytes from pair to pair.
-  // Exact, as is the next.
-  void (*integer_product)(const int16_t* a, int64_t a_stride, int rows, const int8_t* b, int64_t b_stride,
-                          int64_t pairs, int64_t n, int32_t* out, int64_t out_stride);
+  // The same in integers, times a scale for each row: a is int16, b int8 in pairs along k: [pairs][n][2], `b_stride`
+  // bytes from pair to pair. The sums are exact, as are the next's.
+  void (*integer_product)(const int16_t* a, int64_t a_stride, int rows, const float* scales, const int8_t* b,
+                          int64_t b_stride, int64_t pairs, int64_t n, float* out, int64_t out_stride);
   // Scores of key_columns keys, which are int8 + 128 in fours along the dimensions: [quads][key_columns][4]. Queries
   // come from to_query, each with `query_bytes` bytes a dimension and what its sum starts with; `stride` is in
   // dimensions.

@@ -53,7 +53,6 @@ AttentionEngine::AttentionEngine(const ModelSpec& spec, const Weights& weights, 
     w.scores32 = AlignedBuffer<int32_t>(rows * chunk_keys);
     w.weights16 = AlignedBuffer<int16_t>(rows * chunk_keys);
     w.gathered = AlignedBuffer<float>(rows * value_stride);
-    w.gathered32 = AlignedBuffer<int32_t>(rows * value_stride);
     w.total = AlignedBuffer<float>(std::max(rows, heads) * value_stride);
     w.query_scales.resize(static_cast<size_t>(queries));
     w.query_starts.resize(static_cast<size_t>(queries));

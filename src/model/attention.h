@@ -79,7 +79,6 @@ class AttentionEngine {
     AlignedBuffer<int16_t> weights16;                 // [rows, chunk_keys]
     std::vector<float> weight_scales;                 // [rows]
     AlignedBuffer<float> gathered;                    // [rows, value stride]: one chunk's weighted sum of values
-    AlignedBuffer<int32_t> gathered32;                // the same as integers
     AlignedBuffer<float> total;                       // [rows, value stride]: of the chunks so far
     std::vector<kernels::SoftmaxRow> chunk, running;  // [rows]
     AlignedBuffer<float> key, value;                  // one head's, padded with zeros

@@ -78,14 +78,9 @@ void AttentionEngine::weigh_integers(size_t layer, const KvLayout::Head& head, i
     worker.chunk[static_cast<size_t>(r)].scale *= worker.query_scales[static_cast<size_t>(rows.first + r)];
   table_.integer_softmax(worker.chunk.data(), rows.rows, worker.scores32.data(), head.key_scales, head.value_scales,
                          padded_end, worker.scores.data(), worker.weights16.data(), worker.weight_scales.data());
-  table_.integer_product(worker.weights16.data(), chunk_keys, rows.rows, reinterpret_cast<const int8_t*>(head.values),
-                         2 * value_stride, padded_end / 2, value_stride, worker.gathered32.data(), value_stride);
-  for (int r = 0; r < rows.rows; r++) {
-    const float scale = worker.weight_scales[static_cast<size_t>(r)];
-    const int32_t* from = worker.gathered32.data() + r * value_stride;
-    float* to = worker.gathered.data() + r * value_stride;
-    for (int64_t d = 0; d < value_stride; d++) to[d] = static_cast<float>(from[d]) * scale;
-  }
+  table_.integer_product(worker.weights16.data(), chunk_keys, rows.rows, worker.weight_scales.data(),
+                         reinterpret_cast<const int8_t*>(head.values), 2 * value_stride, padded_end / 2, value_stride,
+                         worker.gathered.data(), value_stride);
 }
 
 void AttentionEngine::attend_chunk(size_t layer, const KvCache& cache, int64_t kv_head, int64_t chunk,

@@ -200,7 +200,8 @@ void Bench::attention() const {
                       chunk_keys);
     });
     rate("integer_product" + pv, work, [&](const Table& t) {
-      t.integer_product(a16.data(), chunk_keys, rows, b8.data(), 2 * dim, chunk_keys / 2, dim, out32.data(), dim);
+      t.integer_product(a16.data(), chunk_keys, rows, a.data(), b8.data(), 2 * dim, chunk_keys / 2, dim, out.data(),
+                        dim);
     });
   }
 }
