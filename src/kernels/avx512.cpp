@@ -101,10 +101,7 @@ void integer_product(const int16_t* a, int64_t a_stride, int rows, const float* 
 }
 
 constexpr int query_bytes = 1;
-
-float to_query(const float* x, int64_t n, void* out, int32_t* start) {
-  return round_query(x, n, start, [=](int64_t i, V q) { store_int8(static_cast<int8_t*>(out) + i, q); });
-}
+constexpr auto* to_query = to_byte_query;
 
 template <int R>
 inline void key_block(const int8_t* queries, int64_t stride, const int32_t* starts, const uint8_t* keys, int64_t quads,

@@ -52,6 +52,7 @@ inline void dots8(const unsigned char* panel, const unsigned char* tile, __m256i
 inline __m256i add_pairs(__m256i sum, __m256i a, __m256i b) { return _mm256_dpwssd_avx_epi32(sum, a, b); }
 
 constexpr int query_bytes = 1, key_rows = 6, key_vectors = 2;
+constexpr auto* to_query = to_byte_query;
 using Keys = __m256i;
 using Query = __m256i;
 inline Keys take_keys(__m256i bytes) { return bytes; }
@@ -61,10 +62,6 @@ inline Query take_query(const unsigned char* quad) {
   return _mm256_set1_epi32(four);
 }
 inline __m256i add_keys(__m256i sum, Keys k, Query q) { return _mm256_dpbusd_avx_epi32(sum, k, q); }
-
-float to_query(const float* x, int64_t n, void* out, int32_t* start) {
-  return round_query(x, n, start, [=](int64_t i, V q) { store_int8(static_cast<int8_t*>(out) + i, q); });
-}
 
 }  // namespace
 

@@ -172,6 +172,10 @@ inline float round_query(const float* x, int64_t n, int32_t* start, Store&& stor
   return largest / 127.0f;
 }
 
+inline float to_byte_query(const float* x, int64_t n, void* out, int32_t* start) {
+  return round_query(x, n, start, [=](int64_t i, V q) { store_int8(static_cast<int8_t*>(out) + i, q); });
+}
+
 void to_f16(const float* x, int64_t n, uint16_t* out) {
   const V most = all(65504.0f);
   for (int64_t i = 0; i < n; i += 16) store_f16(out + i, max(all(0.0f) - most, min(load(x + i), most)));
