@@ -150,26 +150,30 @@ inline float largest_magnitude(const float* x, int64_t n) {
   return maximum(top);
 }
 
-float to_int8(const float* x, int64_t n, int8_t* out) {
+// Calls store(i, v) for each 16 of x from i on, as numbers up to 127 that are still to be rounded; returns the scale.
+template <class Store>
+inline float scaled_to_int8(const float* x, int64_t n, Store&& store) {
   const float largest = largest_magnitude(x, n);
   const V factor = all(integers_per_unit(largest, 127.0f));
-  for (int64_t i = 0; i < n; i += 16) store_int8(out + i, load(x + i) * factor);
+  for (int64_t i = 0; i < n; i += 16) store(i, load(x + i) * factor);
   return largest / 127.0f;
+}
+
+float to_int8(const float* x, int64_t n, int8_t* out) {
+  return scaled_to_int8(x, n, [=](int64_t i, V v) { store_int8(out + i, v); });
 }
 
 // Keys have 128 added, which the sum starts without.
 template <class Store>
 inline float round_query(const float* x, int64_t n, int32_t* start, Store&& store) {
-  const float largest = largest_magnitude(x, n);
-  const V factor = all(integers_per_unit(largest, 127.0f));
   V total = all(0.0f);
-  for (int64_t i = 0; i < n; i += 16) {
-    const V q = round(load(x + i) * factor);
+  const float scale = scaled_to_int8(x, n, [&](int64_t i, V v) {
+    const V q = round(v);
     total = total + q;
     store(i, q);
-  }
+  });
   *start = -128 * static_cast<int32_t>(sum(total));
-  return largest / 127.0f;
+  return scale;
 }
 
 inline float to_byte_query(const float* x, int64_t n, void* out, int32_t* start) {

@@ -82,27 +82,26 @@ void Forward::add_format(const Linear& linear, InputFormats& formats) const {
   formats.pairs = formats.pairs || format == InputFormat::Int8Pair;
 }
 
-InputFormats Forward::layer_formats() const {
+InputFormats Forward::formats_of(const Linear& linear) const {
   InputFormats formats{.floats = observer_ != nullptr};
-  for (const LayerWeights& layer : weights_.layers)
-    each_linear(layer, [&](const Linear& linear) { add_format(linear, formats); });
-  add_format(weights_.project_in, formats);
-  add_format(weights_.per_layer_projection, formats);
+  add_format(linear, formats);
   return formats;
 }
 
-// Of what comes after the layers.
-InputFormats Forward::last_formats() const {
+// Of all but the unembedding.
+InputFormats Forward::other_formats() const {
   InputFormats formats{.floats = observer_ != nullptr};
-  add_format(weights_.project_out, formats);
-  add_format(weights_.unembedding, formats);
+  for (const LayerWeights& layer : weights_.layers)
+    each_linear(layer, [&](const Linear& linear) { add_format(linear, formats); });
+  for (const Linear* m : {&weights_.project_in, &weights_.project_out, &weights_.per_layer_projection})
+    add_format(*m, formats);
   return formats;
 }
 
 void Forward::make_buffers() {
   Widths widths;
   for (size_t i = 0; i < spec_.layers.size(); i++) widths.add(spec_.layers[i], weights_.layers[i], spec_.hidden);
-  const InputFormats formats = layer_formats(), last = last_formats();
+  const InputFormats formats = other_formats(), last = formats_of(weights_.unembedding);
   const bool integers = formats.integers || formats.pairs || last.integers || last.pairs;
   tile_rows_ = integers ? table_.tile_rows : table_.float_tile_rows;
   const auto make_inputs = [&](int64_t cols) {
@@ -147,8 +146,9 @@ void Forward::make_buffers() {
     Worker w;
     w.thread = t;
     w.rows = RowBuffer(tile_rows_, widest);
-    w.last = Tiles(table_, last, max_logit_rows, spec_.hidden);
-    if (spec_.embedding_dim > 0) w.last_projected = Tiles(table_, last, max_logit_rows, spec_.embedding_dim);
+    const bool narrow_last = spec_.embedding_dim > 0;
+    w.last = Tiles(table_, narrow_last ? formats_of(weights_.project_out) : last, max_logit_rows, spec_.hidden);
+    if (narrow_last) w.last_projected = Tiles(table_, last, max_logit_rows, spec_.embedding_dim);
     w.products = AlignedBuffer<float>(tile_rows_ * kernels::unit_rows);
     w.more_products = AlignedBuffer<float>(tile_rows_ * kernels::unit_rows);
     w.row_factors.resize(static_cast<size_t>(max_rows));

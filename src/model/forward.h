@@ -102,8 +102,8 @@ class Forward {
   static constexpr int64_t few_rows = 16;
   void make_buffers();
   void add_format(const Linear& linear, InputFormats& formats) const;
-  InputFormats layer_formats() const;
-  InputFormats last_formats() const;
+  InputFormats formats_of(const Linear& linear) const;
+  InputFormats other_formats() const;
 
   // forward.cpp: the path of a token.
   void run_layers(std::span<const Piece> pieces, std::span<const TokenId> tokens, size_t whole_layers);
